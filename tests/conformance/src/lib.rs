@@ -1,1 +1,28 @@
+//! The conformance suite: one behaviour a case, the same cases on every runtime.
+//!
+//! * [`Runtime`] is all that a runtime has to bind: a place for values, tasks, a timer, and the ways in which it can end a task.
+//! * [`kit`] is what cases are made of: counting and hostile wakers, hand-polled futures, a script whose steps run in tasks of their own.
+//! * `cases/` says `subject::Slot`, never `ecluse_core::Slot`: it is compiled twice, as [`ours`] and (feature `reference`) as
+//!   `reference`, a second implementation that keeps the suite honest. `cases_engine/` needs what only the core has.
+//!
+//! Invariants:
+//! 1. A case never allocates: it keeps its state on its stack or in [`Runtime::put`]. The same source runs on a chip.
+//! 2. A case never synchronises by sleeping, and every loop in it is bounded.
+//! 3. Every case is listed in every column. What a runtime cannot show is `n/a` with a [`Why`], decided from [`Caps`], and is not run.
+//! 4. A failed expectation panics.
+#![no_std]
 
+#[cfg(feature = "std")]
+extern crate std;
+
+#[macro_use]
+mod registry;
+pub mod kit;
+pub mod ours;
+#[cfg(feature = "reference")]
+pub mod reference;
+mod runtime;
+
+pub use registry::{Case, Verdict, Why};
+pub use runtime::{Caps, Ended, Interrupt, Runtime, Task};
+pub use runtime::{Clock, Timer};

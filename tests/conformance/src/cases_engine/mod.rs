@@ -1,0 +1,3 @@
+//! Cases that need what only the core has: revocation, observers, blocking waits, other locks.
+
+suite![];

@@ -1,0 +1,13 @@
+//! What cases are made of. No allocation, no clock, no thread: only the runtime under test.
+
+mod cell;
+mod script;
+mod text;
+mod turns;
+mod waker;
+
+pub use cell::{Guarded, Parked};
+pub use script::Script;
+pub use text::Text;
+pub use turns::{eventually, poll_once, yield_now};
+pub use waker::{Callback, TestWaker};
