@@ -40,7 +40,6 @@ impl SimClock {
     }
 
     /// Resolves when the clock has come to `at`.
-    #[must_use]
     pub fn sleep_until(&self, at: Duration) -> Sleep {
         Sleep {
             clock: self.clone(),

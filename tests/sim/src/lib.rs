@@ -9,6 +9,10 @@
 //! 3. No future is polled or dropped, and no waker called, while the simulator's lock is held: they may call back into it.
 //! 4. A run ends: with the main future's output, or with a [`Stuck`] that names who still waits.
 
+// A crate of hosts, which says `std` throughout.
+#![allow(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
+#![forbid(unsafe_code)]
+
 mod choices;
 mod clock;
 mod run;

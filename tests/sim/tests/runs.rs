@@ -1,5 +1,7 @@
 //! What the other tests take for granted about a simulated run.
 
+#![allow(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
+
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};

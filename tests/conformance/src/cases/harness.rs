@@ -154,7 +154,8 @@ impl Future for Countdown {
             return Poll::Ready(());
         }
         self.left -= 1;
-        cx.waker().clone().wake();
+        let by_value = cx.waker().clone();
+        by_value.wake();
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -187,7 +188,8 @@ async fn hostile_waker_acts_once<R: Runtime>(rt: R) -> Verdict {
         waker.wake_by_ref();
         hostile.arm();
         waker.wake_by_ref();
-        waker.clone().wake();
+        let by_value = waker.clone();
+        by_value.wake();
         drop(waker);
         assert_eq!(
             (hostile.acted(), hostile.live()),

@@ -54,11 +54,7 @@ impl<const STEPS: usize> Script<STEPS> {
     ///
     /// # Panics
     /// If the script is full.
-    pub fn step<R: Runtime>(
-        &'static self,
-        rt: R,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) {
+    pub fn step<R: Runtime>(&'static self, rt: R, work: impl Future<Output = ()> + Send + 'static) {
         let mine = self.written.fetch_add(1, Ordering::SeqCst) + 1;
         assert!(mine <= STEPS, "a script of {STEPS} steps is full");
         drop(rt.spawn(async move {

@@ -1,0 +1,217 @@
+//! embassy on the host: an executor a case on the case's thread, tasks from a static pool, as on a chip.
+//!
+//! A task of embassy cannot be aborted and must not panic, so each is wrapped: a panic ends the task and is told to its joiner.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration as StdDuration;
+
+use ecluse_conformance::{Caps, Case, Clock, Ended, Interrupt, Runtime, Task, Timer, Verdict};
+use embassy_executor::{Executor, SendSpawner};
+use embassy_futures::select::select;
+use embassy_time::{Duration, Instant, with_timeout};
+
+use crate::column::{self, Suite};
+use crate::host::{self, watch};
+
+/// The case's executor.
+#[derive(Clone, Copy)]
+pub(crate) struct Embassy(SendSpawner);
+
+type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The pool. It is the process's, so what a case leaves behind stays taken: large enough for a whole run.
+#[embassy_executor::task(pool_size = 2048)]
+async fn pooled(future: Boxed) {
+    future.await;
+}
+
+/// The case itself, which need not be `Send`.
+#[embassy_executor::task(pool_size = 512)]
+async fn main(future: Pin<Box<dyn Future<Output = ()>>>) {
+    future.await;
+}
+
+type Outcome = Arc<Mutex<Option<Result<Verdict, Box<dyn Any + Send>>>>>;
+
+pub(crate) fn run(suite: Suite, case: &'static Case) -> Verdict {
+    let executor = Box::leak(Box::new(Executor::new()));
+    let outcome = Outcome::default();
+    let told = Arc::clone(&outcome);
+    let init = |spawner: embassy_executor::Spawner| {
+        let rt = Embassy(spawner.make_send());
+        let body = Catching(Some(Box::pin(column::case(rt, suite, case))));
+        spawner.spawn(
+            main(Box::pin(async move {
+                let result = body.await;
+                *lock(&told) = Some(result);
+            }))
+            .expect("room for the case in the pool"),
+        );
+    };
+    executor.run_until(init, || lock(&outcome).is_some());
+    let result = lock(&outcome).take().expect("ran until it was there");
+    result.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Polls a future until it returns or panics, and drops it before it says so.
+struct Catching<F: ?Sized>(Option<Pin<Box<F>>>);
+
+impl<F: Future + ?Sized> Future for Catching<F> {
+    type Output = Result<F::Output, Box<dyn Any + Send>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.0.as_mut().expect("polled before it ended");
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        let result = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(payload) => Err(payload),
+        };
+        let future = self.0.take();
+        match catch_unwind(AssertUnwindSafe(|| drop(future))) {
+            Ok(()) => Poll::Ready(result),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
+    }
+}
+
+/// How a task ended, and who wants to know.
+#[derive(Debug, Default)]
+struct End {
+    ended: Option<Ended>,
+    joiner: Option<Waker>,
+}
+
+/// A spawned task.
+#[derive(Debug)]
+pub(crate) struct Handle(Arc<Mutex<End>>);
+
+impl Future for Handle {
+    type Output = Ended;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        let mut end = lock(&self.0);
+        if let Some(ended) = end.ended {
+            return Poll::Ready(ended);
+        }
+        end.joiner = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Task for Handle {
+    async fn join(self) -> Ended {
+        self.await
+    }
+
+    async fn abort(self) -> Ended {
+        unreachable!("n/a on embassy")
+    }
+}
+
+/// embassy's clock and timer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EmbassyTimer;
+
+impl Clock for EmbassyTimer {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn after(&self, from: Instant, by: StdDuration) -> Instant {
+        // Rounded up: never early.
+        let ticks = (by.as_nanos() * u128::from(embassy_time::TICK_HZ)).div_ceil(1_000_000_000);
+        let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);
+        from.checked_add(Duration::from_ticks(ticks))
+            .unwrap_or(Instant::MAX)
+    }
+}
+
+impl Timer for EmbassyTimer {
+    type Sleep = embassy_time::Timer;
+
+    fn sleep_until(&self, at: Instant) -> embassy_time::Timer {
+        embassy_time::Timer::at(at)
+    }
+}
+
+impl Runtime for Embassy {
+    const NAME: &'static str = "embassy";
+    const CAPS: Caps = host::REAL;
+    const SCALE: usize = host::SCALE;
+
+    type Task = Handle;
+    type Timer = EmbassyTimer;
+
+    fn put<T: Send + Sync + 'static>(self, value: T) -> &'static T {
+        host::put(value)
+    }
+
+    fn spawn<F: Future<Output = ()> + Send + 'static>(self, future: F) -> Handle {
+        let end = Arc::new(Mutex::new(End::default()));
+        let tell = Arc::clone(&end);
+        let body = Catching(Some(Box::pin(future)));
+        let task: Boxed = Box::pin(async move {
+            let ended = match body.await {
+                Ok(()) => Ended::Finished,
+                Err(payload) => {
+                    host::discard(payload);
+                    Ended::Panicked
+                }
+            };
+            let joiner = {
+                let mut end = lock(&tell);
+                end.ended = Some(ended);
+                end.joiner.take()
+            };
+            if let Some(joiner) = joiner {
+                joiner.wake();
+            }
+        });
+        self.0.spawn(pooled(task).expect("room in the pool"));
+        Handle(end)
+    }
+
+    fn timer(self) -> EmbassyTimer {
+        EmbassyTimer
+    }
+
+    fn relax(self) {
+        std::thread::yield_now();
+    }
+
+    async fn interrupted<F: Future<Output = ()> + Send + 'static>(self, how: Interrupt, victim: F) {
+        let (victim, watch) = watch(victim);
+        let ended = match how {
+            Interrupt::SelectLoser => {
+                let selecting = async move {
+                    let _ = select(victim, watch.pending()).await;
+                };
+                self.spawn(selecting).await
+            }
+            Interrupt::Timeout => {
+                let timing = async move {
+                    let timed = with_timeout(Duration::from_millis(1), victim).await;
+                    assert!(timed.is_err(), "the victim must wait");
+                };
+                self.spawn(timing).await
+            }
+            Interrupt::Abort
+            | Interrupt::TaskDrop
+            | Interrupt::CancelAwait
+            | Interrupt::RuntimeShutdown => unreachable!("n/a on embassy"),
+        };
+        assert_eq!(ended, Ended::Finished);
+    }
+}
