@@ -1,1 +1,77 @@
-fn main() {}
+//! `cargo xtask`: everything that is run in this repository, one file a command.
+//!
+//! `cargo xtask test` is *the* test command; the others are its parts made larger (`loom`, `mutants`) or measure
+//! something (`size`, `bench`) or show something (`demo`).
+//!
+//! What holds for all of them:
+//! 1. A tool that is missing is an error that says how to get it, never a silent skip.
+//! 2. Every process that is waited for has a time limit; at the limit its whole process group is killed.
+//! 3. Every pair of compiler and cfg has a target directory of its own (`workspace::Build`), or each evicts the other.
+
+#![allow(
+    clippy::std_instead_of_core,
+    reason = "a program of the host: it has std"
+)]
+
+mod bench;
+mod cargo;
+mod demo;
+mod libtest;
+mod loom;
+mod matrix;
+mod mutants;
+mod process;
+mod protocol;
+mod size;
+mod step;
+mod test;
+mod toolchain;
+mod trace;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Tasks of the ecluse repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything that must hold: formatting, lints, unit and doc tests, the conformance suite on every runtime, loom, examples.
+    Test(test::Args),
+    /// Check the core's loom models, each in a process of its own.
+    Loom(loom::Args),
+    /// Break the core on purpose, one listed change at a time, and see that a test notices.
+    Mutants(mutants::Args),
+    /// Print the sizes of the core's types on 64-bit and 32-bit targets, and hold them to their budgets.
+    Size(size::Args),
+    /// Build and run the benches of `tests/bench`.
+    Bench(bench::Args),
+    /// Run the demo of `ecluse-tokio`.
+    Demo(demo::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Test(args) => test::run(&args),
+        Command::Loom(args) => loom::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
+        Command::Size(args) => size::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Demo(args) => demo::run(&args),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

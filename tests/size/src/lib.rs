@@ -1,0 +1,57 @@
+//! The types whose sizes `cargo xtask size` holds to a budget.
+//!
+//! On a host the program prints them. For a chip nothing can run, so the sizes are told by symbols: `ECLUSE_SIZE_SLOT`
+//! is an array with as many bytes as a `Slot`, and xtask reads the symbol's size from the object.
+#![no_std]
+
+use ecluse_core::{
+    Claim, CriticalSection, Handoff, Line, Slot, Token, claim::Claiming, line::HoldEnd,
+};
+
+type SlotOf<L> = Slot<Handoff, L>;
+type LineOf<L> = Line<L>;
+type ClaimOf<L> = Claim<&'static SlotOf<L>>;
+type TokenOf<L> = Token<'static, L>;
+type ClaimWaitOf<L> = Claiming<&'static SlotOf<L>>;
+type HoldWaitOf<L> = HoldEnd<'static, L>;
+/// What a wait has beside its node: how it finds its owner.
+type HandleOf<L> = &'static SlotOf<L>;
+
+/// The list, once; `$use` says what is made of it.
+macro_rules! each {
+    ($use:ident) => {
+        $use! {
+            ECLUSE_SIZE_SLOT: SlotOf,
+            ECLUSE_SIZE_LINE: LineOf,
+            ECLUSE_SIZE_CLAIM: ClaimOf,
+            ECLUSE_SIZE_TOKEN: TokenOf,
+            ECLUSE_SIZE_CLAIM_WAIT: ClaimWaitOf,
+            ECLUSE_SIZE_HOLD_WAIT: HoldWaitOf,
+            ECLUSE_SIZE_HANDLE: HandleOf,
+        }
+    };
+}
+
+macro_rules! symbols {
+    ($($name:ident: $of:ident,)*) => {
+        $(
+            /// As many bytes as the type of this name.
+            // SAFETY: the prefix is this package's alone, so no other symbol has the name.
+            #[unsafe(no_mangle)]
+            pub static $name: [u8; size_of::<$of<CriticalSection>>()] = [0; size_of::<$of<CriticalSection>>()];
+        )*
+    };
+}
+
+macro_rules! table {
+    ($($name:ident: $of:ident,)*) => {
+        /// Name and size of each type with the lock `L`.
+        #[cfg(feature = "host")]
+        pub fn table<L: ecluse_core::Lock + 'static>() -> impl Iterator<Item = (&'static str, usize)> {
+            [$((stringify!($name), size_of::<$of<L>>())),*].into_iter()
+        }
+    };
+}
+
+each!(symbols);
+each!(table);

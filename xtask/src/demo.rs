@@ -1,0 +1,31 @@
+//! `cargo xtask demo`: the demo, optimised, with the arguments passed on.
+
+use crate::{cargo::cargo, workspace::Build};
+use anyhow::{Context, Result};
+
+/// The package and the example that are the demo.
+pub(crate) const DEMO: (&str, &str) = ("ecluse-tokio", "demo");
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Passed on to the demo; `-- --help` shows what it understands.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<bool> {
+    let (package, example) = DEMO;
+    let mut demo = cargo(Build::Plain);
+    demo.args([
+        "run",
+        "--quiet",
+        "--release",
+        "-p",
+        package,
+        "--example",
+        example,
+        "--",
+    ])
+    .args(&args.args);
+    Ok(demo.status().context("cannot run cargo")?.success())
+}

@@ -1,0 +1,254 @@
+//! `cargo xtask mutants`: breaks a copy of the core, one listed change at a time, and sees that a test notices.
+//!
+//! The list is `xtask/mutants.toml`; its form is in `mutants/list.rs`. The working tree is copied as it is (what git
+//! knows or would add), so the copy is broken, never the original. Before the first change the unbroken copy must pass
+//! everything that is used here: a test that fails anyway notices nothing.
+//!
+//! A panic, an abort, a failed assertion and a time-out all count as noticing; not building does not, since then no test
+//! had anything to notice.
+
+mod judge;
+mod list;
+
+use crate::{process, workspace};
+use anyhow::{Context, Result, ensure};
+use core::time::Duration;
+use judge::{Bench, Verdict};
+use list::{Expect, Mutant};
+use std::{fs, path::Path, process::Command};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only mutants whose name contains this.
+    #[arg(long, value_name = "PATTERN")]
+    only: Option<String>,
+    /// Seconds after which a model or the unit tests count as hanging.
+    #[arg(long, default_value_t = 120)]
+    limit: u64,
+}
+
+pub(crate) fn run(args: &Args) -> Result<bool> {
+    let root = workspace::root();
+    let path = root.join("xtask/mutants.toml");
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let all = list::parse(&text)?;
+    // All of them, chosen or not: a stale entry is found by whoever made it stale.
+    for mutant in &all {
+        mutant.mutated(&read(&root, &mutant.file)?)?;
+    }
+    let chosen = choose(all, args.only.as_deref())?;
+    process::end_children_on_interrupt()?;
+
+    let place = workspace::results().join("mutants");
+    let tree = place.join("tree");
+    copy_tree(&root, &tree)?;
+    println!("the unbroken copy first");
+    let bench = Bench::set_up(
+        &tree,
+        &place.join("target"),
+        &chosen,
+        Duration::from_secs(args.limit),
+    )?;
+
+    let mut rows = Vec::new();
+    for mutant in &chosen {
+        let original = read(&tree, &mutant.file)?;
+        write(&tree, &mutant.file, &mutant.mutated(&original)?)?;
+        let judged: Result<Vec<_>> = mutant
+            .words
+            .iter()
+            .map(|word| Ok((*word, bench.judge(mutant, *word)?)))
+            .collect();
+        write(&tree, &mutant.file, &original)?;
+        for (word, verdict) in judged.with_context(|| format!("mutant `{}`", mutant.name))? {
+            let row = Row {
+                name: mutant.name.clone(),
+                word: word.name(),
+                good: good(mutant, &verdict),
+                verdict,
+            };
+            println!("{}", row.line(0));
+            rows.push(row);
+        }
+    }
+
+    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    println!();
+    rows.iter().for_each(|row| println!("{}", row.line(width)));
+    let bad = rows.iter().filter(|row| !row.good).count();
+    for mutant in chosen
+        .iter()
+        .filter(|mutant| mutant.expect == Expect::Survives)
+    {
+        println!(
+            "  `{}` is meant to survive: {}",
+            mutant.name,
+            mutant.why.as_deref().unwrap_or_default()
+        );
+    }
+    println!("\n{} passed, {bad} failed", rows.len() - bad);
+    Ok(bad == 0)
+}
+
+struct Row {
+    name: String,
+    word: &'static str,
+    verdict: Verdict,
+    good: bool,
+}
+
+impl Row {
+    fn line(&self, width: usize) -> String {
+        let mark = if self.good {
+            "as expected"
+        } else {
+            "UNEXPECTED"
+        };
+        format!(
+            "{:width$}  {:5}  {mark:11}  {}",
+            self.name, self.word, self.verdict
+        )
+    }
+}
+
+fn good(mutant: &Mutant, verdict: &Verdict) -> bool {
+    matches!(
+        (mutant.expect, verdict),
+        (Expect::Killed, Verdict::Killed { .. }) | (Expect::Survives, Verdict::Survived { .. })
+    )
+}
+
+fn choose(all: Vec<Mutant>, only: Option<&str>) -> Result<Vec<Mutant>> {
+    ensure!(!all.is_empty(), "xtask/mutants.toml lists no mutants");
+    let names: Vec<String> = all.iter().map(|mutant| mutant.name.clone()).collect();
+    let chosen: Vec<Mutant> = all
+        .into_iter()
+        .filter(|mutant| only.is_none_or(|only| mutant.name.contains(only)))
+        .collect();
+    ensure!(
+        !chosen.is_empty(),
+        "no mutant's name contains `{}`; there are:\n  {}",
+        only.unwrap_or_default(),
+        names.join("\n  ")
+    );
+    Ok(chosen)
+}
+
+fn read(root: &Path, file: &str) -> Result<String> {
+    fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"))
+}
+
+fn write(root: &Path, file: &str, text: &str) -> Result<()> {
+    fs::write(root.join(file), text).with_context(|| format!("cannot write {file}"))
+}
+
+/// Makes `to` the same as the working tree in `from`. Files that are equal already are not touched, so that cargo
+/// does not build them again.
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    let mut git = Command::new("git");
+    git.args([
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ])
+    .current_dir(from);
+    let output = git
+        .output()
+        .context("cannot run git, which knows the files of the workspace")?;
+    ensure!(
+        output.status.success(),
+        "git ls-files: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    let names = String::from_utf8(output.stdout).context("a file's name is not UTF-8")?;
+    let names: Vec<&str> = names
+        .split('\0')
+        .filter(|name| !name.is_empty() && from.join(name).is_file())
+        .collect();
+    for name in &names {
+        let (source, copy) = (from.join(name), to.join(name));
+        let bytes = fs::read(&source)?;
+        if fs::read(&copy).is_ok_and(|old| old == bytes) {
+            continue;
+        }
+        if let Some(dir) = copy.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        fs::write(&copy, bytes).with_context(|| format!("cannot write {}", copy.display()))?;
+    }
+    remove_others(to, to, &names)
+}
+
+/// Removes from the copy what is not in the original any more; it might be built as a test or an example.
+fn remove_others(root: &Path, dir: &Path, names: &[&str]) -> Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_others(root, &path, names)?;
+            continue;
+        }
+        let name = path
+            .strip_prefix(root)?
+            .to_string_lossy()
+            .replace('\\', "/");
+        if !names.contains(&name.as_str()) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_follows_the_working_tree() {
+        let place = std::env::temp_dir().join(format!("ecluse-xtask-{}-copy", std::process::id()));
+        let (from, to) = (place.join("from"), place.join("to"));
+        fs::create_dir_all(from.join("src")).unwrap();
+        let git = Command::new("git")
+            .args(["init", "-q"])
+            .current_dir(&from)
+            .status()
+            .unwrap();
+        assert!(git.success());
+        for (name, text) in [
+            (".gitignore", "target\n"),
+            ("src/a.rs", "a"),
+            ("src/b.rs", "b"),
+            ("target", "no"),
+        ] {
+            fs::write(from.join(name), text).unwrap();
+        }
+        copy_tree(&from, &to).unwrap();
+        assert!(to.join("src/b.rs").is_file() && !to.join("target").exists());
+        let before = fs::metadata(to.join("src/a.rs"))
+            .unwrap()
+            .modified()
+            .unwrap();
+
+        fs::remove_file(from.join("src/b.rs")).unwrap();
+        copy_tree(&from, &to).unwrap();
+        assert!(!to.join("src/b.rs").exists());
+        assert_eq!(
+            fs::metadata(to.join("src/a.rs"))
+                .unwrap()
+                .modified()
+                .unwrap(),
+            before
+        );
+        fs::remove_dir_all(place).unwrap();
+    }
+
+    #[test]
+    fn the_kept_list_is_well_formed_and_not_stale() {
+        let root = workspace::root();
+        for mutant in list::parse(include_str!("../mutants.toml")).unwrap() {
+            mutant.mutated(&read(&root, &mutant.file).unwrap()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The conformance suite's steps: the runner is built once, then run for each runtime.
+
+use super::Session;
+use crate::{
+    cargo::{built, cargo, scrub},
+    process::Exit,
+    protocol,
+    step::Run,
+    workspace::{self, Build},
+};
+use anyhow::{Context, Result, ensure};
+use core::time::Duration;
+use std::process::Command;
+
+/// The runtimes that must be in the matrix. The runner's own list is compared with this one, so that none gets lost.
+pub(crate) const RUNTIMES: &[&str] = &[
+    "tokio-ct",
+    "tokio-mt",
+    "smol",
+    "async-std",
+    "embassy",
+    "sim",
+    "reference",
+];
+
+/// Builds the runner and sees that it knows the same runtimes as we do.
+pub(super) fn build_runner(run: &mut Run, session: &mut Session) -> Result<()> {
+    let mut cargo = cargo(Build::Plain);
+    cargo.args(["build", "-p", "ecluse-runners", "--bin", "ecluse-runners"]);
+    cargo.arg("--message-format=json-render-diagnostics");
+    let (exit, messages, _) = run.run_apart(&mut cargo)?;
+    ensure!(exit == Exit::Success, "the runner does not build: {exit}");
+    let program = built(&messages, "bin", "ecluse-runners")?
+        .executable
+        .context("cargo names no program")?;
+    let listed = run.run(Command::new(&program).arg("--list-runtimes"))?;
+    let mut listed: Vec<&str> = listed
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let mut expected = RUNTIMES.to_vec();
+    listed.sort_unstable();
+    expected.sort_unstable();
+    ensure!(
+        listed == expected,
+        "the runner has the runtimes {listed:?}, but these are expected (xtask/src/test/conformance.rs): {expected:?}"
+    );
+    session.runner = Some(program);
+    Ok(())
+}
+
+/// Runs the suite on one runtime.
+pub(super) fn run_on(
+    runtime: &str,
+    case: Option<&str>,
+    run: &mut Run,
+    session: &mut Session,
+) -> Result<()> {
+    let program = session
+        .runner
+        .clone()
+        .context("never ran: the runner was not built")?;
+    let mut command = Command::new(program);
+    command
+        .args(["--runtime", runtime])
+        .current_dir(workspace::root());
+    if let Some(pattern) = case {
+        command.args(["--case", pattern]);
+    }
+    scrub(&mut command);
+    let (exit, stdout, stderr) = run.run_apart(&mut command)?;
+    let report = protocol::parse(runtime, &stdout);
+    let failures = report.failures();
+    let mut problems = report.problems.clone();
+    if !failures.is_empty() {
+        problems.insert(0, format!("{} cases failed", failures.len()));
+    }
+    match exit {
+        Exit::Success => {}
+        // A runner may say by its exit code that cases failed; that is no news.
+        Exit::Code(_) if !failures.is_empty() => {}
+        exit => problems.insert(0, exit.to_string()),
+    }
+    run.show = Some(format!("{}\n{}", failures.join("\n"), stderr.trim_end()));
+    session.reports.push(report);
+    ensure!(problems.is_empty(), "{}", problems.join("; "));
+    Ok(())
+}
+
+/// What the suite may take on a runtime.
+pub(super) const BUDGET: Duration = Duration::from_secs(120);

@@ -1,0 +1,332 @@
+//! The steps of a run, with their budgets: what each takes on two cores with nothing built.
+//!
+//! All budgets together are below 50 minutes; with everything built a run takes less than 15.
+
+use super::{Session, conformance, examples};
+use crate::{
+    cargo::cargo,
+    libtest::{self, Tally},
+    loom::{self, Models, Plan, Words},
+    step::{Body, Run, Step},
+    workspace::{self, Build},
+};
+use anyhow::{Context, Result, bail, ensure};
+use core::time::Duration;
+use std::{
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+/// The prefix of the conformance steps' names.
+const CONFORMANCE: &str = "conformance ";
+/// The step that builds the runner.
+const RUNNER: &str = "runner";
+/// Preemptions that loom allows here; `cargo xtask loom` goes further.
+const LOOM_BOUND: u32 = 2;
+
+/// All steps, in order.
+pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
+    let mut steps = vec![
+        Step {
+            missing: component("fmt", "rustfmt"),
+            ..step("fmt", 10, |run, _| fmt(run))
+        },
+        Step {
+            missing: component("clippy", "clippy"),
+            ..step("clippy", 240, |run, _| clippy(run))
+        },
+        step("unit", 300, |run, _| unit(run)),
+        step("unit-no-cas", 120, |run, _| unit_no_cas(run)),
+        step("doc-tests", 180, |run, _| doc_tests(run)),
+        step("docs", 120, |run, _| docs(run)),
+        step(RUNNER, 180, conformance::build_runner),
+    ];
+    for runtime in conformance::RUNTIMES {
+        let case = case.map(str::to_owned);
+        let body: Body<Session> = Box::new(move |run, session| {
+            conformance::run_on(runtime, case.as_deref(), run, session)
+        });
+        steps.push(Step {
+            name: format!("{CONFORMANCE}{runtime}"),
+            budget: conformance::BUDGET,
+            missing: None,
+            body,
+        });
+    }
+    steps.push(step("loom", 600, |run, _| loom(run)));
+    steps.push(step("examples", 180, |run, _| examples::run_all(run)));
+    steps.push(step("demo", 120, |run, _| examples::demo(run)));
+    steps
+}
+
+fn step(
+    name: &str,
+    seconds: u64,
+    body: impl FnOnce(&mut Run, &mut Session) -> Result<()> + 'static,
+) -> Step<Session> {
+    Step {
+        name: name.into(),
+        budget: Duration::from_secs(seconds),
+        missing: None,
+        body: Box::new(body),
+    }
+}
+
+/// The steps that were asked for; whatever is asked for and is not there is an error.
+pub(super) fn choose<S>(
+    mut all: Vec<Step<S>>,
+    steps: &[String],
+    runtimes: &[String],
+    only_cases: bool,
+) -> Result<Vec<Step<S>>> {
+    for runtime in runtimes {
+        ensure!(
+            conformance::RUNTIMES.contains(&runtime.as_str()),
+            "there is no runtime `{runtime}`; there are: {}",
+            conformance::RUNTIMES.join(", ")
+        );
+    }
+    let names: Vec<String> = all.iter().map(|step| step.name.clone()).collect();
+    for step in steps {
+        ensure!(
+            names.contains(step),
+            "there is no step `{step}`; there are: {}",
+            names.join(", ")
+        );
+    }
+    if !runtimes.is_empty() || only_cases {
+        all.retain(|step| match step.name.strip_prefix(CONFORMANCE) {
+            Some(name) => runtimes.is_empty() || runtimes.iter().any(|runtime| runtime == name),
+            None => step.name == RUNNER,
+        });
+    } else if !steps.is_empty() {
+        let suite = steps.iter().any(|step| step.starts_with(CONFORMANCE));
+        all.retain(|step| steps.contains(&step.name) || (suite && step.name == RUNNER));
+    }
+    Ok(all)
+}
+
+/// Whether cargo has a subcommand; if not, how to get it.
+fn component(subcommand: &str, component: &str) -> Option<String> {
+    let mut cargo = cargo(Build::Plain);
+    cargo
+        .args([subcommand, "--version"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let there = cargo.status().is_ok_and(|status| status.success());
+    (!there).then(|| format!("`cargo {subcommand}` is missing: `rustup component add {component}`"))
+}
+
+/// Runs `cargo` with these arguments.
+fn run_cargo(run: &mut Run, build: Build, args: &str) -> Result<String> {
+    run.run(cargo(build).args(args.split_whitespace()))
+}
+
+fn fmt(run: &mut Run) -> Result<()> {
+    run_cargo(run, Build::Plain, "fmt --all --check").map(drop)
+}
+
+fn clippy(run: &mut Run) -> Result<()> {
+    run_cargo(
+        run,
+        Build::Plain,
+        "clippy --workspace --all-targets --features ecluse-core/std -- -D warnings",
+    )?;
+    for features in [
+        "",
+        "alloc",
+        "critical-section",
+        "alloc,critical-section,defmt",
+        "std",
+    ] {
+        run.run(
+            cargo(Build::Plain)
+                .args([
+                    "clippy",
+                    "-p",
+                    "ecluse-core",
+                    "--lib",
+                    "--no-default-features",
+                    "--features",
+                    features,
+                ])
+                .args(["--", "-D", "warnings"]),
+        )?;
+    }
+    run_cargo(
+        run,
+        Build::NoCas,
+        "clippy -p ecluse-core --lib --features std -- -D warnings",
+    )
+    .map(drop)
+}
+
+/// Runs `cargo test` and counts; a run without a test, or with an ignored one, has failed.
+fn cargo_test(run: &mut Run, mut command: Command) -> Result<()> {
+    let (exit, output) = run.try_run(&mut command)?;
+    let Tally {
+        passed,
+        failed,
+        skipped,
+    } = libtest::totals(&output);
+    run.tests += Tally {
+        passed,
+        failed,
+        skipped: 0,
+    };
+    if exit != crate::process::Exit::Success {
+        let names = libtest::failed(&output);
+        let names = if names.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", names.join(", "))
+        };
+        bail!("{exit}{names}");
+    }
+    ensure!(
+        skipped == 0,
+        "{skipped} tests are marked as ignored; none may be"
+    );
+    ensure!(passed > 0, "not one test was run");
+    Ok(())
+}
+
+fn unit(run: &mut Run) -> Result<()> {
+    let mut command = cargo(Build::Plain);
+    command.args(
+        "test --workspace --no-fail-fast --lib --bins --tests --features ecluse-core/std"
+            .split(' '),
+    );
+    cargo_test(run, command)
+}
+
+fn unit_no_cas(run: &mut Run) -> Result<()> {
+    let mut command = cargo(Build::NoCas);
+    command.args("test -p ecluse-core --no-fail-fast --lib --tests --features std".split(' '));
+    cargo_test(run, command)
+}
+
+fn doc_tests(run: &mut Run) -> Result<()> {
+    let mut command = cargo(Build::Plain);
+    command.args("test --workspace --no-fail-fast --doc --features ecluse-core/std".split(' '));
+    cargo_test(run, command)
+}
+
+fn docs(run: &mut Run) -> Result<()> {
+    let mut command = cargo(Build::Plain);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    command.args("doc --workspace --no-deps --features ecluse-core/std".split(' '));
+    run.run(&mut command).map(drop)
+}
+
+fn loom(run: &mut Run) -> Result<()> {
+    let deadline = Instant::now() + run.left();
+    let mut built = Vec::new();
+    for word in Words::Both.list() {
+        run.programs += 1;
+        match Models::build(
+            &workspace::root(),
+            &workspace::target_base(),
+            *word,
+            run.left(),
+        )? {
+            Ok(models) => built.push(models),
+            Err(output) => {
+                run.show = Some(output);
+                bail!("the models do not build for the word `{}`", word.name());
+            }
+        }
+    }
+    let mut jobs = Vec::new();
+    for models in &built {
+        jobs.extend(models.list()?.into_iter().map(|name| (models, name)));
+    }
+    let limit = Duration::from_secs(300);
+    let plan = Plan {
+        bound: LOOM_BOUND,
+        limit,
+        deadline: Some(deadline),
+        first_failure_ends: false,
+        each: &|_| (),
+    };
+    let all = loom::explore_all(&jobs, &plan)?;
+    run.tests.passed += all.iter().filter(|one| one.result.is_ok()).count();
+    run.tests.failed += jobs.len() - all.iter().filter(|one| one.result.is_ok()).count();
+    let mut show = loom::table(&all, LOOM_BOUND);
+    for one in &all {
+        if let Err(why) = &one.result {
+            show += &format!(
+                "\n{} ({}): {why}\n{}\n",
+                one.model,
+                one.word.name(),
+                one.output.trim_end()
+            );
+        }
+    }
+    std::fs::write(workspace::results().join("loom.txt"), &show)
+        .context("cannot write loom.txt")?;
+    run.show = Some(show);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(steps: &[&str], runtimes: &[&str], only_cases: bool) -> Result<Vec<String>> {
+        let all = [
+            &["fmt", RUNNER][..],
+            &["conformance tokio-ct", "conformance sim", "loom"],
+        ]
+        .concat();
+        let all = all.iter().map(|name| Step::<()> {
+            name: (*name).into(),
+            budget: Duration::from_secs(1),
+            missing: None,
+            body: Box::new(|_, ()| Ok(())),
+        });
+        let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        let chosen = choose(all.collect(), &owned(steps), &owned(runtimes), only_cases)?;
+        Ok(chosen.into_iter().map(|step| step.name).collect())
+    }
+
+    #[test]
+    fn runtimes_and_cases_narrow_the_run_to_the_suite() {
+        assert_eq!(
+            names(&[], &["sim"], false).unwrap(),
+            [RUNNER, "conformance sim"]
+        );
+        assert_eq!(
+            names(&[], &[], true).unwrap(),
+            [RUNNER, "conformance tokio-ct", "conformance sim"]
+        );
+        assert_eq!(names(&[], &[], false).unwrap().len(), 5);
+        assert_eq!(names(&["fmt"], &[], false).unwrap(), ["fmt"]);
+        assert_eq!(
+            names(&["conformance sim"], &[], false).unwrap(),
+            [RUNNER, "conformance sim"]
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error_that_lists_what_is() {
+        let error = names(&[], &["tokio"], false).unwrap_err().to_string();
+        assert!(
+            error.contains("`tokio`") && error.contains("tokio-mt"),
+            "{error}"
+        );
+        assert!(
+            names(&["lint"], &[], false)
+                .unwrap_err()
+                .to_string()
+                .contains("loom")
+        );
+    }
+
+    #[test]
+    fn a_cold_run_fits_in_its_time() {
+        let sum: Duration = all(None).iter().map(|step| step.budget).sum();
+        assert!(sum <= Duration::from_secs(50 * 60), "{sum:?}");
+    }
+}

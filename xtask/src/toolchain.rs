@@ -1,0 +1,229 @@
+//! Finds a compiler for a chip's target.
+//!
+//! In this order: the active toolchain, if the target's core is installed for it; a toolchain that has the library's
+//! source, with which cargo builds core itself (the active one, or the system's); the system's packages, installed if we
+//! may. Compiler and source must be of one version, so both always come from the same toolchain.
+
+use crate::{cargo::scrub, workspace};
+use anyhow::{Context, Result, bail};
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Debian's compiler, its cargo, and the library's source that belongs to it.
+const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
+
+/// A compiler that can build for one bare target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Toolchain {
+    cargo: OsString,
+    /// Set where cargo must be told which compiler, since it is not its own.
+    rustc: Option<PathBuf>,
+    target: String,
+    builds_std: bool,
+}
+
+impl Toolchain {
+    /// What it is, for a person.
+    pub(crate) fn describe(&self) -> String {
+        let compiler = self
+            .rustc
+            .as_ref()
+            .map_or("the active toolchain".into(), |rustc| {
+                rustc.display().to_string()
+            });
+        let core = if self.builds_std {
+            "core built from source"
+        } else {
+            "core installed"
+        };
+        format!("{compiler}, {core}")
+    }
+
+    /// `cargo SUBCOMMAND` for the target, in `dir`, into a target directory that no other compiler uses.
+    pub(crate) fn cargo(&self, subcommand: &str, dir: &Path) -> Command {
+        let mut cargo = Command::new(&self.cargo);
+        scrub(&mut cargo);
+        cargo
+            .current_dir(dir)
+            .arg(subcommand)
+            .args(["--target", &self.target]);
+        let place = if self.rustc.is_some() {
+            "chips-system"
+        } else {
+            "chips"
+        };
+        cargo.env("CARGO_TARGET_DIR", workspace::target_base().join(place));
+        if let Some(rustc) = &self.rustc {
+            cargo
+                .env("RUSTC", rustc)
+                .env_remove("RUSTUP_TOOLCHAIN")
+                .env_remove("RUSTC_WRAPPER");
+        }
+        if self.builds_std {
+            cargo.arg("-Zbuild-std=core").env("RUSTC_BOOTSTRAP", "1");
+        }
+        cargo
+    }
+}
+
+/// Finds a toolchain for `target`, installing the system's packages if nothing else is there and we may.
+pub(crate) fn for_target(target: &str) -> Result<Toolchain> {
+    if let Some(found) = find(target) {
+        return Ok(found);
+    }
+    let commands = format!(
+        "either `rustup target add {target}` or `apt-get install --no-install-recommends {}`",
+        PACKAGES.join(" ")
+    );
+    if !may_install() {
+        bail!("nothing here compiles for {target}: run {commands}");
+    }
+    eprintln!(
+        "nothing here compiles for {target}: installing {}",
+        PACKAGES.join(", ")
+    );
+    install(PACKAGES).with_context(|| format!("run {commands}"))?;
+    find(target).with_context(|| {
+        format!("the packages are installed, but do not compile for {target}: run {commands}")
+    })
+}
+
+fn find(target: &str) -> Option<Toolchain> {
+    let active_cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let active_rustc = env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
+    let active = |builds_std| Toolchain {
+        cargo: active_cargo.clone(),
+        rustc: None,
+        target: target.into(),
+        builds_std,
+    };
+    let active_root = sysroot(&active_rustc);
+    if active_root
+        .as_deref()
+        .is_some_and(|root| has_core(root, target))
+    {
+        return Some(active(false));
+    }
+    if active_root.as_deref().is_some_and(has_source) {
+        return Some(active(true));
+    }
+    let (rustc, cargo) = (
+        PathBuf::from("/usr/bin/rustc"),
+        PathBuf::from("/usr/bin/cargo"),
+    );
+    let root = sysroot(&rustc).filter(|_| cargo.is_file())?;
+    let builds_std = !has_core(&root, target);
+    let there = !builds_std || has_source(&root);
+    there.then(|| Toolchain {
+        cargo: cargo.into(),
+        rustc: Some(rustc),
+        target: target.into(),
+        builds_std,
+    })
+}
+
+fn sysroot(rustc: &Path) -> Option<PathBuf> {
+    let mut command = Command::new(rustc);
+    scrub(&mut command);
+    let output = command
+        .args(["--print", "sysroot"])
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+}
+
+fn has_core(sysroot: &Path, target: &str) -> bool {
+    let Ok(files) = fs::read_dir(sysroot.join("lib/rustlib").join(target).join("lib")) else {
+        return false;
+    };
+    files
+        .flatten()
+        .any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
+}
+
+/// Whether the library's source is where cargo looks for it.
+fn has_source(sysroot: &Path) -> bool {
+    sysroot
+        .join("lib/rustlib/src/rust/library/core/Cargo.toml")
+        .is_file()
+}
+
+fn may_install() -> bool {
+    let root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    root && Path::new("/usr/bin/apt-get").is_file()
+}
+
+/// Installs system packages; also for what the chips' runs need beside the compiler.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
+    for args in [
+        &["update", "-qq"][..],
+        &["install", "-y", "-qq", "--no-install-recommends"],
+    ] {
+        let mut apt = Command::new("apt-get");
+        apt.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        if args[0] == "install" {
+            apt.args(packages);
+        }
+        let output = apt.output().context("cannot run apt-get")?;
+        if !output.status.success() {
+            bail!(
+                "apt-get {}: {}",
+                args[0],
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_needs_no_other_toolchain() {
+        let rustc = env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
+        let root = sysroot(&rustc).unwrap();
+        let host = fs::read_dir(root.join("lib/rustlib")).unwrap().flatten();
+        let hosts = host
+            .filter(|dir| has_core(&root, &dir.file_name().to_string_lossy()))
+            .count();
+        assert!(hosts >= 1);
+        assert!(!has_core(&root, "no-such-target"));
+    }
+
+    #[test]
+    fn two_compilers_never_share_a_target_dir() {
+        let one = Toolchain {
+            cargo: "cargo".into(),
+            rustc: None,
+            target: "t".into(),
+            builds_std: false,
+        };
+        let other = Toolchain {
+            rustc: Some("/usr/bin/rustc".into()),
+            builds_std: true,
+            ..one.clone()
+        };
+        let dir = |toolchain: &Toolchain| {
+            let command = toolchain.cargo("build", Path::new("."));
+            command
+                .get_envs()
+                .find(|(name, _)| *name == "CARGO_TARGET_DIR")
+                .unwrap()
+                .1
+                .unwrap()
+                .to_owned()
+        };
+        assert_ne!(dir(&one), dir(&other));
+    }
+}
