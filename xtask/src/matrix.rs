@@ -86,7 +86,10 @@ impl<'a> Matrix<'a> {
             .max()
             .unwrap_or(0)
             .max(6);
-        let width = |report: &Report| report.runtime.len().max(4) + 2;
+        let width = |report: &Report| {
+            let scale = report.scale.as_ref().map_or(0, String::len);
+            report.runtime.len().max(scale).max(4) + 2
+        };
         let row = |out: &mut String, head: &str, cell: &dyn Fn(&Report) -> String| {
             let mut line = format!("{head:first$}");
             for report in self.reports {

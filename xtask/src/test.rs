@@ -107,14 +107,8 @@ fn conclude(reports: &[Report], problems: &mut Vec<String>, args: &Args) -> Resu
     let path = workspace::results().join("matrix.md");
     fs::write(&path, matrix.markdown())
         .with_context(|| format!("cannot write {}", path.display()))?;
-    match &args.case {
-        Some(pattern) if matrix.cases() == 0 => {
-            problems.push(format!(
-                "no case matches `{pattern}`; `cargo xtask test --runtime sim` prints all names"
-            ));
-        }
-        None if matrix.cases() == 0 => problems.push("the conformance suite has no cases".into()),
-        _ => {}
+    if matrix.cases() == 0 {
+        problems.push("the conformance suite ran no case".into());
     }
     problems.extend(matrix.gaps());
     problems.extend(trace::compare(reports));

@@ -8,7 +8,7 @@ use crate::{
     step::Run,
     workspace::{self, Build},
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use core::time::Duration;
 use std::process::Command;
 
@@ -23,8 +23,8 @@ pub(crate) const RUNTIMES: &[&str] = &[
     "reference",
 ];
 
-/// Builds the runner and sees that it knows the same runtimes as we do.
-pub(super) fn build_runner(run: &mut Run, session: &mut Session) -> Result<()> {
+/// Builds the runner and sees that it knows the same runtimes as we do, and at least one case that was asked for.
+pub(super) fn build_runner(case: Option<&str>, run: &mut Run, session: &mut Session) -> Result<()> {
     let mut cargo = cargo(Build::Plain);
     cargo.args(["build", "-p", "ecluse-runners", "--bin", "ecluse-runners"]);
     cargo.arg("--message-format=json-render-diagnostics");
@@ -46,6 +46,14 @@ pub(super) fn build_runner(run: &mut Run, session: &mut Session) -> Result<()> {
         listed == expected,
         "the runner has the runtimes {listed:?}, but these are expected (xtask/src/test/conformance.rs): {expected:?}"
     );
+    if let Some(pattern) = case {
+        let matching = run.run(Command::new(&program).args(["--list", "--case", pattern]))?;
+        if matching.trim().is_empty() {
+            let all = run.run(Command::new(&program).arg("--list"))?;
+            run.show = Some(format!("there are:\n{all}"));
+            bail!("no case matches `{pattern}`");
+        }
+    }
     session.runner = Some(program);
     Ok(())
 }

@@ -39,7 +39,10 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         step("unit-no-cas", 120, |run, _| unit_no_cas(run)),
         step("doc-tests", 180, |run, _| doc_tests(run)),
         step("docs", 120, |run, _| docs(run)),
-        step(RUNNER, 180, conformance::build_runner),
+        step(RUNNER, 180, {
+            let case = case.map(str::to_owned);
+            move |run, session| conformance::build_runner(case.as_deref(), run, session)
+        }),
     ];
     for runtime in conformance::RUNTIMES {
         let case = case.map(str::to_owned);
