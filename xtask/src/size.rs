@@ -75,7 +75,7 @@ impl Column {
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
     let dir = workspace::root().join("tests/size");
-    let mut columns = host(&dir)?;
+    let mut columns = host(&captured(&mut host_command())?)?;
     if !args.host_only {
         for target in CHIPS {
             columns.push(chip(&dir, target)?);
@@ -121,17 +121,27 @@ fn table(columns: &[Column]) -> Result<(String, Vec<String>)> {
     Ok((text, over))
 }
 
-/// The host's columns, one a lock.
-fn host(dir: &Path) -> Result<Vec<Column>> {
+/// The command that prints the host's sizes.
+pub(crate) fn host_command() -> Command {
     let mut cargo = cargo(Build::Plain);
     cargo
-        .current_dir(dir)
-        .env("CARGO_TARGET_DIR", workspace::target_base().join("size"));
-    let output = captured(cargo.args(["run", "--quiet", "--features", "host"]))?;
+        .current_dir(workspace::root().join("tests/size"))
+        .env("CARGO_TARGET_DIR", workspace::target_base().join("size"))
+        .args(["run", "--quiet", "--features", "host"]);
+    cargo
+}
+
+/// The table for the host alone from what that command printed, and what is over its budget.
+pub(crate) fn host_table(output: &str) -> Result<(String, Vec<String>)> {
+    table(&host(output)?)
+}
+
+/// The host's columns, one a lock.
+fn host(output: &str) -> Result<Vec<Column>> {
     let bits = usize::BITS;
     let budget = if bits == 64 { BUDGET_64 } else { BUDGET_32 };
     let mut columns: Vec<Column> = Vec::new();
-    for (lock, name, bytes) in parse(&output)? {
+    for (lock, name, bytes) in parse(output)? {
         let head = format!("{bits}-bit host, {lock}");
         if columns.last().is_none_or(|column| column.head != head) {
             let budget = if lock == "critical-section" {

@@ -13,7 +13,7 @@ type LineOf<L> = Line<L>;
 type ClaimOf<L> = Claim<&'static SlotOf<L>>;
 type TokenOf<L> = Token<'static, L>;
 type ClaimWaitOf<L> = Claiming<&'static SlotOf<L>>;
-type HoldWaitOf<L> = HoldEnd<'static, L>;
+type HoldWaitOf<L> = HoldEnd<&'static LineOf<L>>;
 /// What a wait has beside its node: how it finds its owner.
 type HandleOf<L> = &'static SlotOf<L>;
 

@@ -7,6 +7,8 @@ use crate::{
     cargo::cargo,
     libtest::{self, Tally},
     loom::{self, Models, Plan, Words},
+    process::Exit,
+    size,
     step::{Body, Run, Step},
     workspace::{self, Build},
 };
@@ -56,6 +58,7 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
             body,
         });
     }
+    steps.push(step("size", 60, |run, _| size(run)));
     steps.push(step("loom", 600, |run, _| loom(run)));
     steps.push(step("examples", 180, |run, _| examples::run_all(run)));
     steps.push(step("demo", 120, |run, _| examples::demo(run)));
@@ -127,6 +130,17 @@ fn run_cargo(run: &mut Run, build: Build, args: &str) -> Result<String> {
 }
 
 fn fmt(run: &mut Run) -> Result<()> {
+    for own in ["tests/size", "tests/bench"] {
+        let manifest = workspace::root().join(own).join("Cargo.toml");
+        if manifest.is_file() {
+            let mut cargo = cargo(Build::Plain);
+            run.run(
+                cargo
+                    .args(["fmt", "--check", "--manifest-path"])
+                    .arg(manifest),
+            )?;
+        }
+    }
     run_cargo(run, Build::Plain, "fmt --all --check").map(drop)
 }
 
@@ -178,7 +192,7 @@ fn cargo_test(run: &mut Run, mut command: Command) -> Result<()> {
         failed,
         skipped: 0,
     };
-    if exit != crate::process::Exit::Success {
+    if exit != Exit::Success {
         let names = libtest::failed(&output);
         let names = if names.is_empty() {
             String::new()
@@ -221,6 +235,16 @@ fn docs(run: &mut Run) -> Result<()> {
     command.env("RUSTDOCFLAGS", "-D warnings");
     command.args("doc --workspace --no-deps --features ecluse-core/std".split(' '));
     run.run(&mut command).map(drop)
+}
+
+/// The host's sizes only: `cargo xtask size` also looks at chips.
+fn size(run: &mut Run) -> Result<()> {
+    let (exit, output, _) = run.run_apart(&mut size::host_command())?;
+    ensure!(exit == Exit::Success, "tests/size does not run: {exit}");
+    let (table, over) = size::host_table(&output)?;
+    run.show = Some(table);
+    ensure!(over.is_empty(), "over budget: {}", over.join("; "));
+    Ok(())
 }
 
 fn loom(run: &mut Run) -> Result<()> {
