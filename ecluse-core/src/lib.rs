@@ -1,1 +1,33 @@
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(any(feature = "alloc", test))]
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+#[macro_use]
+mod sync;
+pub mod claim;
+mod error;
+pub mod line;
+pub mod observe;
+pub mod runtime;
+pub mod wait;
+
+#[doc(inline)]
+pub use crate::{
+    claim::{Barging, Cause, Claim, Guard, Handoff, Revocable, Slot},
+    error::{Closed, Outcome, Refused, TimedOut},
+    line::{AcquireIf, AcquireOutcome, ForeignToken, Generation, Line, LineStatus, Token},
+    sync::{DefaultLock, Handle, Local, Lock, NoDefaultLock},
+    wait::Wait,
+};
+
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub use crate::line::{OwnedAcquireOutcome, OwnedToken};
+#[cfg(feature = "critical-section")]
+pub use crate::sync::CriticalSection;
+#[cfg(feature = "std")]
+pub use crate::sync::StdMutex;

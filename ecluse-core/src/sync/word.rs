@@ -1,0 +1,94 @@
+//! The claim word: one `usize` that says whether a thing is held, awaited or over.
+//!
+//! With CAS there are two kinds of writers: free ones ([`Word::swap_free`]) and the holder of the
+//! list lock. Without CAS (thumbv6m) *every* write happens under the list lock and loads stay free:
+//! the same calls, the same protocol, one critical section a transition.
+//!
+//! Invariant **S2**: [`Word::store_locked`] is called only where the protocol says that no free
+//! writer can interfere (see the invariants of the primitive).
+
+use super::{AtomicUsize, Lock, Locked, Ordering, Protected};
+
+pub(crate) struct Word(AtomicUsize);
+
+impl Word {
+    const_fn! {
+        pub(crate) const fn new(value: usize) -> Self {
+            Self(AtomicUsize::new(value))
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn load(&self, order: Ordering) -> usize {
+        self.0.load(order)
+    }
+
+    /// Changes `from` to `to` without holding the lock; gives what was there if it was not `from`.
+    #[inline(always)]
+    pub(crate) fn swap_free<L: Lock, T>(
+        &self,
+        lock: &Protected<L, T>,
+        from: usize,
+        to: usize,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<(), usize> {
+        #[cfg(all(target_has_atomic = "ptr", not(ecluse_no_cas)))]
+        {
+            let _ = lock;
+            self.compare_exchange(from, to, success, failure)
+        }
+        #[cfg(not(all(target_has_atomic = "ptr", not(ecluse_no_cas))))]
+        lock.with(|held| self.swap_locked(held, from, to, success, failure))
+    }
+
+    /// Changes `from` to `to` beside free writers, with the lock held.
+    #[inline(always)]
+    pub(crate) fn swap_locked<T>(
+        &self,
+        held: &mut Locked<T>,
+        from: usize,
+        to: usize,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<(), usize> {
+        #[cfg(all(target_has_atomic = "ptr", not(ecluse_no_cas)))]
+        {
+            let _ = held;
+            self.compare_exchange(from, to, success, failure)
+        }
+        #[cfg(not(all(target_has_atomic = "ptr", not(ecluse_no_cas))))]
+        {
+            // A read-modify-write goes on with the release sequence that it finds. A load and a
+            // store must do it themselves, whatever orderings the call could do with.
+            let _ = (success, failure);
+            match self.0.load(Ordering::Acquire) {
+                now if now == from => {
+                    self.store_locked(held, to, Ordering::Release);
+                    Ok(())
+                }
+                now => Err(now),
+            }
+        }
+    }
+
+    /// Sets the word while no free writer can be at it (S2).
+    #[inline(always)]
+    pub(crate) fn store_locked<T>(&self, _held: &mut Locked<T>, value: usize, order: Ordering) {
+        self.0.store(value, order);
+    }
+
+    #[cfg(all(target_has_atomic = "ptr", not(ecluse_no_cas)))]
+    #[inline(always)]
+    fn compare_exchange(
+        &self,
+        from: usize,
+        to: usize,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<(), usize> {
+        self.0
+            .compare_exchange(from, to, success, failure)
+            .map(|_| ())
+    }
+}

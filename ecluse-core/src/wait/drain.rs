@@ -1,0 +1,157 @@
+//! The one place that wakes: what a release, a close or a revocation leaves to be done once the
+//! lock is free.
+//!
+//! A [`Drain`] is made *before* anything is detached, so that no panic can come between a cohort
+//! and its end; it takes its first wakers in the caller's own lock hold, and the rest a batch a
+//! hold. Dropping it goes on with everything that is left (U1).
+//!
+//! Invariants:
+//! - **D1** The cohort is exactly who was queued at the detach: newcomers are in the owner's next
+//!   ring, members that leave unlink themselves.
+//! - **D2** The end is decided under the lock: the sentinel is alone. After that no member knows
+//!   it, and it may go.
+//! - **D3** A waker is woken or dropped outside the lock, after its node's state was stored.
+
+use core::task::Waker;
+
+use super::{
+    list::{Link, Node, Ring},
+    user::UserCode,
+};
+use crate::sync::{Lock, Protected};
+
+/// Wakers taken a lock hold: enough to make the lock cheap, few enough to bound it.
+pub(crate) const BATCH: usize = if cfg!(ecluse_loom) {
+    1
+} else if cfg!(feature = "std") {
+    16
+} else {
+    4
+};
+
+/// A cohort on its way: everybody in it is granted a copy of `grant`.
+pub(crate) struct Drain<'a, L: Lock, T, G: Copy> {
+    lock: &'a Protected<L, T>,
+    sentinel: &'a Link,
+    grant: G,
+    /// The sentinel is linked: there may be members.
+    linked: bool,
+    wakers: Batch,
+    user: UserCode,
+}
+
+impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, G> {
+    #[inline(always)]
+    pub(crate) fn new(lock: &'a Protected<L, T>, sentinel: &'a Link, grant: G) -> Self {
+        Self {
+            lock,
+            sentinel,
+            grant,
+            linked: false,
+            wakers: Batch::new(),
+            user: UserCode::default(),
+        }
+    }
+
+    /// Cuts off everybody in `ring`. Grants nothing yet: the word comes first.
+    ///
+    /// # Safety
+    /// `ring` is protected by this drain's lock, which is held; called once.
+    pub(crate) unsafe fn detach(&mut self, ring: &mut Ring<G>) {
+        if !ring.is_empty() {
+            // SAFETY: Validity: not empty; the sentinel outlives the drain, whose drop ends the
+            // cohort. Aliasing: the lock is held.
+            unsafe { ring.detach(self.sentinel) };
+            self.linked = true;
+        }
+    }
+
+    /// Grants one batch.
+    ///
+    /// # Safety
+    /// The lock is held.
+    pub(crate) unsafe fn fill(&mut self) {
+        while self.linked && !self.wakers.is_full() {
+            // SAFETY: Validity: the sentinel is linked. Aliasing: the lock is held.
+            match unsafe { Ring::<G>::pop_cohort(self.sentinel) } {
+                None => self.linked = false,
+                // SAFETY: Validity: just unlinked. Aliasing: the lock is held.
+                Some(node) => self.wakers.push(unsafe { Node::grant(node, self.grant) }),
+            }
+        }
+    }
+
+    /// Wakes everybody. The first panic of a waker goes on at the end.
+    pub(crate) fn run(mut self) {
+        self.go_on();
+        self.user.rethrow();
+    }
+
+    /// Calls user code before the wakers: the next claimer's waker, a hook.
+    pub(crate) fn first(&mut self, call: impl FnOnce()) {
+        self.user.call(call);
+    }
+
+    fn go_on(&mut self) {
+        loop {
+            while let Some(waker) = self.wakers.pop() {
+                self.user.call(|| waker.wake());
+            }
+            if !self.linked {
+                return;
+            }
+            let lock = self.lock;
+            // SAFETY: Validity and Aliasing: the lock is held.
+            lock.with(|_| unsafe { self.fill() });
+        }
+    }
+}
+
+impl<L: Lock, T, G: Copy> Drop for Drain<'_, L, T, G> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.linked || !self.wakers.is_empty() {
+            self.go_on();
+        }
+    }
+}
+
+/// Wakers on their way out of a lock hold, woken in the order they came.
+struct Batch {
+    wakers: [Option<Waker>; BATCH],
+    taken: usize,
+    len: usize,
+}
+
+impl Batch {
+    #[inline(always)]
+    const fn new() -> Self {
+        Self {
+            wakers: [const { None }; BATCH],
+            taken: 0,
+            len: 0,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.len == BATCH
+    }
+
+    fn is_empty(&self) -> bool {
+        self.taken == self.len
+    }
+
+    fn push(&mut self, waker: Waker) {
+        self.wakers[self.len] = Some(waker);
+        self.len += 1;
+    }
+
+    fn pop(&mut self) -> Option<Waker> {
+        if self.is_empty() {
+            (self.taken, self.len) = (0, 0);
+            return None;
+        }
+        self.taken += 1;
+        self.wakers[self.taken - 1].take()
+    }
+}
