@@ -5,25 +5,24 @@
 //! `model<TAB>NAME<TAB>interleavings<TAB>ended|bounded<TAB>millis`. Any other end is a failure. A process of its own each,
 //! since a model that fails may abort, and one that never ends must be killed without the others.
 
+mod models;
+
 use crate::{
-    cargo::{built, cargo_in},
-    process::{self, Exit, NEVER},
-    step::shown,
-    workspace::{self, Build},
+    process::{self, Exit},
+    workspace,
 };
-use anyhow::{Context, Result, bail, ensure};
-use core::time::Duration;
+use anyhow::{Result, bail, ensure};
+use core::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
+};
 use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::Command,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     thread,
     time::Instant,
 };
+
+pub(crate) use models::{Explored, Models, Word};
 
 /// Models explored at the same time.
 const AT_ONCE: usize = 2;
@@ -51,30 +50,6 @@ pub(crate) enum Words {
     Both,
 }
 
-/// One of the core's two claim words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Word {
-    Cas,
-    Plain,
-}
-
-impl Word {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Word::Cas => "cas",
-            Word::Plain => "plain",
-        }
-    }
-
-    fn build(self) -> Build {
-        match self {
-            Word::Cas => Build::Loom,
-            Word::Plain => Build::LoomNoCas,
-        }
-    }
-}
-
 impl Words {
     pub(crate) fn list(self) -> &'static [Word] {
         match self {
@@ -82,169 +57,6 @@ impl Words {
             Words::Plain => &[Word::Plain],
             Words::Both => &[Word::Cas, Word::Plain],
         }
-    }
-}
-
-/// A model that was explored.
-#[derive(Clone, Debug)]
-pub(crate) struct Explored {
-    pub(crate) model: String,
-    pub(crate) word: Word,
-    pub(crate) took: Duration,
-    /// Interleavings and `ended` or `bounded`, or why it failed.
-    pub(crate) result: Result<(u64, String), String>,
-    pub(crate) output: String,
-}
-
-/// The core's loom models, built for one word.
-pub(crate) struct Models {
-    word: Word,
-    program: PathBuf,
-    logs: PathBuf,
-}
-
-impl Models {
-    /// The command that builds the models of the workspace in `dir`.
-    pub(crate) fn build_command(dir: &Path, base: &Path, word: Word) -> Command {
-        let mut cargo = cargo_in(dir, base, word.build());
-        cargo.args([
-            "test",
-            "--no-run",
-            "--release",
-            "-p",
-            "ecluse-core",
-            "--features",
-            "std",
-            "--test",
-            "loom",
-        ]);
-        cargo.arg("--message-format=json-render-diagnostics");
-        cargo
-    }
-
-    /// Builds the models; `Ok(Err(output))` if they do not build.
-    pub(crate) fn build(
-        dir: &Path,
-        base: &Path,
-        word: Word,
-        limit: Duration,
-    ) -> Result<Result<Models, String>> {
-        let logs = workspace::logs()?;
-        let stem = logs.join(format!("loom-build-{}", word.name()));
-        let (out, err) = (stem.with_extension("out"), stem.with_extension("log"));
-        let mut command = Self::build_command(dir, base, word);
-        let exit = process::run(
-            &mut command,
-            File::create(&out)?,
-            File::create(&err)?,
-            limit,
-            &NEVER,
-        )?;
-        if exit != Exit::Success {
-            return Ok(Err(format!(
-                "{exit}: {}\n{}",
-                shown(&command),
-                fs::read_to_string(&err)?
-            )));
-        }
-        let test = built(&fs::read_to_string(&out)?, "test", "loom")?;
-        let program = test
-            .executable
-            .context("cargo built the loom models but names no program")?;
-        Ok(Ok(Models {
-            word,
-            program,
-            logs,
-        }))
-    }
-
-    /// The names of all models.
-    pub(crate) fn list(&self) -> Result<Vec<String>> {
-        let (exit, output) = self.program(&["--list"], "list", Duration::from_secs(60), &NEVER)?;
-        ensure!(
-            exit == Exit::Success,
-            "the loom models cannot list themselves: {exit}\n{output}"
-        );
-        let names: Vec<String> = output
-            .lines()
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(Into::into)
-            .collect();
-        ensure!(
-            !names.is_empty(),
-            "the test `loom` lists no models: was it built with `--cfg ecluse_loom`?"
-        );
-        Ok(names)
-    }
-
-    fn program(
-        &self,
-        args: &[&str],
-        name: &str,
-        limit: Duration,
-        stop: &AtomicBool,
-    ) -> Result<(Exit, String)> {
-        let log = self.logs.join(format!(
-            "loom-{}-{}.log",
-            self.word.name(),
-            workspace::file_name(name)
-        ));
-        let mut command = Command::new(&self.program);
-        command
-            .args(args)
-            .current_dir(workspace::root())
-            .env("RUST_BACKTRACE", "0");
-        crate::cargo::scrub(&mut command);
-        let file = File::create(&log)?;
-        let exit = process::run(&mut command, file.try_clone()?, file, limit, stop)?;
-        Ok((exit, String::from_utf8_lossy(&fs::read(&log)?).into_owned()))
-    }
-
-    /// Explores one model.
-    pub(crate) fn explore(
-        &self,
-        model: &str,
-        bound: u32,
-        limit: Duration,
-        stop: &AtomicBool,
-    ) -> Result<Explored> {
-        let started = Instant::now();
-        let bound = bound.to_string();
-        let (exit, output) =
-            self.program(&["--model", model, "--bound", &bound], model, limit, stop)?;
-        let result = match exit {
-            Exit::Success => last_line(model, &output),
-            exit => Err(exit.to_string()),
-        };
-        Ok(Explored {
-            model: model.into(),
-            word: self.word,
-            took: started.elapsed(),
-            result,
-            output,
-        })
-    }
-}
-
-/// Reads the line with which a model ends.
-fn last_line(model: &str, output: &str) -> Result<(u64, String), String> {
-    let last = output.lines().last().unwrap_or_default();
-    match *last.split('\t').collect::<Vec<_>>() {
-        ["model", name, count, how @ ("ended" | "bounded"), _] if name == model => {
-            let count = count
-                .parse()
-                .map_err(|_| format!("`{count}` is no number of interleavings"))?;
-            if count == 0 {
-                Err("explored nothing".into())
-            } else {
-                Ok((count, how.into()))
-            }
-        }
-        _ => Err(format!(
-            "did not end with its result but with `{}`",
-            last.escape_debug()
-        )),
     }
 }
 
@@ -408,22 +220,6 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_last_line_is_the_result() {
-        assert_eq!(
-            last_line("a", "noise\nmodel\ta\t12\tended\t3\n"),
-            Ok((12, "ended".into()))
-        );
-        assert!(last_line("a", "model\tb\t12\tended\t3").is_err());
-        assert!(last_line("a", "model\ta\t12\tgave up\t3").is_err());
-        assert!(
-            last_line("a", "model\ta\t0\tended\t3")
-                .unwrap_err()
-                .contains("nothing")
-        );
-        assert!(last_line("a", "").is_err());
-    }
 
     #[test]
     fn a_pattern_that_matches_nothing_lists_the_names() {

@@ -113,6 +113,10 @@ fn conclude(reports: &[Report], problems: &mut Vec<String>, args: &Args) -> Resu
     problems.extend(matrix.gaps());
     problems.extend(trace::compare(reports));
     if args.write_readme {
+        ensure!(
+            reports.len() == conformance::RUNTIMES.len(),
+            "README.md is not written: not every runtime was run"
+        );
         let path = workspace::root().join("README.md");
         let readme = fs::read_to_string(&path).context("cannot read README.md")?;
         let new = write_between_markers(&readme, &matrix.summary());

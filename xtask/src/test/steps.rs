@@ -151,7 +151,7 @@ fn clippy(run: &mut Run) -> Result<()> {
         "clippy --workspace --all-targets --features ecluse-core/std -- -D warnings",
     )?;
     for features in [
-        "",
+        "default",
         "alloc",
         "critical-section",
         "alloc,critical-section,defmt",
