@@ -23,6 +23,6 @@ pub mod ours;
 pub mod reference;
 mod runtime;
 
+pub use ecluse_core::runtime::{Clock, Timer};
 pub use registry::{Case, Verdict, Why};
 pub use runtime::{Caps, Ended, Interrupt, Runtime, Task};
-pub use runtime::{Clock, Timer};

@@ -3,6 +3,8 @@
 use crate::registry::{Case, Suite, Verdict};
 use crate::runtime::Runtime;
 
+use ecluse_core as subject;
+
 #[path = "cases/mod.rs"]
 pub(crate) mod cases;
 #[path = "cases_engine/mod.rs"]

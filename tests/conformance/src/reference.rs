@@ -3,6 +3,8 @@
 use crate::registry::{Case, Suite, Verdict};
 use crate::runtime::Runtime;
 
+use ecluse_reference as subject;
+
 // Compiled twice on purpose: the same source, another subject.
 #[allow(clippy::duplicate_mod)]
 #[path = "cases/mod.rs"]

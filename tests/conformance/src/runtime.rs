@@ -2,23 +2,7 @@
 
 use core::future::Future;
 
-/// TEMPORARY home of the clock traits until the core has them.
-pub trait Clock {
-    /// A point in time.
-    type Instant: Copy + Ord;
-    /// The present.
-    fn now(&self) -> Self::Instant;
-    /// `from` plus `by`, saturating.
-    fn after(&self, from: Self::Instant, by: core::time::Duration) -> Self::Instant;
-}
-
-/// A clock that one can wait for.
-pub trait Timer: Clock {
-    /// The wait.
-    type Sleep: Future<Output = ()>;
-    /// Resolves at `at` or later.
-    fn sleep_until(&self, at: Self::Instant) -> Self::Sleep;
-}
+use ecluse_core::runtime::Timer;
 
 /// What a runtime can do beyond spawning and waking: a small set of bits.
 ///

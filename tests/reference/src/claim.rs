@@ -19,7 +19,6 @@ pub type Released<R> = Wait<ToRelease<R>>;
 /// What a claimer is granted: the claim with what its last holder left, or the news that there is none.
 type ClaimGrant = Result<Option<Outcome>, Closed>;
 
-#[derive(Default)]
 struct State {
     held: bool,
     closed: bool,
@@ -28,7 +27,6 @@ struct State {
 }
 
 /// A piece of work that one task at a time may claim.
-#[derive(Default)]
 pub struct Slot(Mutex<State>);
 
 /// How a claim or wait holds on to its slot.
@@ -37,11 +35,22 @@ pub trait SlotRef: Deref<Target = Slot> + Clone {}
 impl SlotRef for &Slot {}
 impl SlotRef for Arc<Slot> {}
 
+impl Default for Slot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Slot {
     /// A free slot.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self(Mutex::new(State {
+            held: false,
+            closed: false,
+            claimers: Queue::new(),
+            observers: Queue::new(),
+        }))
     }
 
     fn take(&self) -> Result<(), Refused> {

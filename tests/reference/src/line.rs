@@ -56,13 +56,13 @@ impl Default for Line {
 impl Line {
     /// A free line.
     #[must_use]
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self(Mutex::new(State {
             held: false,
             closed: false,
             ended: 0,
             last: Outcome::Done,
-            waiters: Queue::default(),
+            waiters: Queue::new(),
         }))
     }
 

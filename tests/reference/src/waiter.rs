@@ -16,7 +16,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A place in a queue, shared by the queue and the waiting future.
-pub struct Place<G> {
+pub(crate) struct Place<G> {
     grant: Mutex<Option<G>>,
     event: Event,
 }
@@ -37,13 +37,11 @@ impl<G> Place<G> {
 /// Waiters in the order in which they came.
 pub struct Queue<G>(VecDeque<Arc<Place<G>>>);
 
-impl<G> Default for Queue<G> {
-    fn default() -> Self {
+impl<G> Queue<G> {
+    pub(crate) const fn new() -> Self {
         Self(VecDeque::new())
     }
-}
 
-impl<G> Queue<G> {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

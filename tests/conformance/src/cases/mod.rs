@@ -1,5 +1,10 @@
 //! Cases that every implementation of the API must pass. They name their types through `subject` only.
 
-pub(crate) mod harness;
+use super::subject;
 
-suite![harness];
+pub(crate) mod claim;
+pub(crate) mod harness;
+pub(crate) mod orphan;
+pub(crate) mod parts;
+
+suite![harness, claim, orphan];
