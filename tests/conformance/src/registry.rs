@@ -139,6 +139,19 @@ macro_rules! cases {
     ($module:ident: $($rest:tt)*) => { cases!(@list false $module: $($rest)*); };
 }
 
+/// A case that needs the standard library's types. Without them it is listed all the same, and never run.
+macro_rules! on_hosts {
+    (async fn $name:ident<R: Runtime>($rt:ident: R) -> Verdict $body:block) => {
+        #[cfg(feature = "std")]
+        async fn $name<R: Runtime>($rt: R) -> Verdict $body
+
+        #[cfg(not(feature = "std"))]
+        async fn $name<R: Runtime>(_: R) -> Verdict {
+            unreachable!("not applicable without the standard library")
+        }
+    };
+}
+
 /// Puts a room's modules together: `suite![claim, line];`.
 macro_rules! suite {
     ($($module:ident),* $(,)?) => {

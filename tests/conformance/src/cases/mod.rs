@@ -1,10 +1,12 @@
 //! Cases that every implementation of the API must pass. They name their types through `subject` only.
 
-use super::subject;
-
 pub(crate) mod claim;
+pub(crate) mod ending;
+pub(crate) mod guard;
 pub(crate) mod harness;
+pub(crate) mod line;
 pub(crate) mod orphan;
 pub(crate) mod parts;
+pub(crate) mod wait;
 
-suite![harness, claim, orphan];
+suite![harness, claim, guard, orphan, ending, wait, line];
