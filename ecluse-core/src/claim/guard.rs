@@ -79,7 +79,7 @@ impl<R: SlotRef, E, H: FnOnce(Cause<'_, E>)> Orphan<R, E, H> {
     fn exit(&mut self, cause: Cause<'_, E>) {
         // In a local: released by its own drop if the hook unwinds (no_std).
         let claim = self.claim.take();
-        let mut hook = UserCode::default();
+        let mut hook = UserCode::new();
         if let Some(on_orphan) = self.on_orphan.take() {
             hook.call(|| on_orphan(cause));
         }
@@ -147,7 +147,7 @@ impl<F, R: SlotRef, E, H: FnOnce(Cause<'_, E>)> Drop for Exit<'_, F, R, E, H> {
     fn drop(&mut self) {
         // Taken first: it exits by its own drop if the body's destructor unwinds (no_std).
         let orphan = self.orphan.take();
-        let mut user = UserCode::default();
+        let mut user = UserCode::new();
         user.call(|| self.body.set(None));
         user.call(|| drop(orphan));
         user.rethrow();

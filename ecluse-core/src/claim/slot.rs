@@ -471,7 +471,7 @@ impl<P: super::Revoking, L: Lock, O: Observer> Slot<P, L, O> {
             self.grant_next(held, grant, &mut notes)
         });
         let Some(waker) = waker else { return false };
-        let mut user = crate::wait::UserCode::default();
+        let mut user = crate::wait::UserCode::new();
         user.call(|| waker.wake());
         user.call(|| self.tell(notes));
         user.rethrow();

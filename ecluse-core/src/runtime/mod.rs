@@ -65,7 +65,7 @@ impl<T: Timer> Timer for &T {
 ///
 /// Joining goes through the [`Ticket`]'s [`Tally`], not through the executor, so that it means the
 /// same on every runtime.
-pub trait Spawn<F, R: TallyRef = &'static Tally> {
+pub trait Spawn<F, R: TallyRef> {
     /// The executor's own way to end the task early, if it has one; `()` if not. An accelerator
     /// only: [`Tally::cancel`] works without.
     type Abort: Abort;

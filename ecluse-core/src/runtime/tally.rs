@@ -263,7 +263,7 @@ pin_project! {
     /// # Cancellation
     /// Dropping it drops the future, then takes it off the count.
     #[must_use = "a ticket does nothing unless it is spawned or awaited"]
-    pub struct Ticket<F, R: TallyRef = &'static Tally> {
+    pub struct Ticket<F, R: TallyRef> {
         // Before the place: its destructor has run when the count goes down (T1).
         #[pin]
         future: Option<F>,
@@ -328,7 +328,7 @@ impl<F: Future<Output = ()>, R: TallyRef> Future for Ticket<F, R> {
             }
             this.place.lost = false;
         }
-        let mut user = UserCode::default();
+        let mut user = UserCode::new();
         user.call(|| this.future.set(None));
         user.call(|| this.place.leave());
         user.rethrow();

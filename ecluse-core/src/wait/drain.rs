@@ -49,7 +49,7 @@ impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, G> {
             grant,
             linked: false,
             wakers: Batch::new(),
-            user: UserCode::default(),
+            user: UserCode::new(),
         }
     }
 

@@ -278,7 +278,7 @@ impl<T: Target> Wait<T> {
 #[inline(always)]
 fn after<T: Target>(target: &T, waker: Option<Waker>, notes: T::Notes) {
     if waker.is_some() || T::HEARD {
-        let mut user = UserCode::default();
+        let mut user = UserCode::new();
         user.call(|| drop(waker));
         user.call(|| target.tell(notes));
         user.rethrow();

@@ -15,10 +15,13 @@ mod imp {
     use std::panic::{catch_unwind, resume_unwind};
 
     /// Calls of user code whose first panic goes on when all is done.
-    #[derive(Default)]
     pub(crate) struct UserCode(Option<Box<dyn Any + Send>>);
 
     impl UserCode {
+        pub(crate) const fn new() -> Self {
+            Self(None)
+        }
+
         /// Makes one call; `None` if it panicked.
         pub(crate) fn call<R>(&mut self, call: impl FnOnce() -> R) -> Option<R> {
             match catch_unwind(AssertUnwindSafe(call)) {
@@ -64,10 +67,13 @@ mod imp {
 #[cfg(not(all(feature = "std", not(ecluse_loom))))]
 mod imp {
     /// Calls of user code, whose panics unwind at once.
-    #[derive(Default)]
-    pub(crate) struct UserCode;
+    pub(crate) struct UserCode(());
 
     impl UserCode {
+        pub(crate) const fn new() -> Self {
+            Self(())
+        }
+
         /// Makes one call.
         #[inline(always)]
         pub(crate) fn call<R>(&mut self, call: impl FnOnce() -> R) -> Option<R> {
