@@ -1,12 +1,17 @@
 //! Cases that every implementation of the API must pass. They name their types through `subject` only.
 
+pub(crate) mod broadcast;
 pub(crate) mod claim;
+pub(crate) mod election;
 pub(crate) mod ending;
 pub(crate) mod guard;
 pub(crate) mod harness;
 pub(crate) mod line;
 pub(crate) mod orphan;
 pub(crate) mod parts;
+pub(crate) mod travellers;
 pub(crate) mod wait;
 
-suite![harness, claim, guard, orphan, ending, wait, line];
+suite![
+    harness, claim, guard, orphan, ending, wait, line, election, broadcast
+];
