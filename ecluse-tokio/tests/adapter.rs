@@ -1,5 +1,6 @@
 //! What the adapter promises beyond the core: bounds by tokio's clock, refusals of a runtime that
 //! is gone, futures that go where tokio sends them. Every wait is bounded.
+#![allow(clippy::std_instead_of_core, reason = "these run on hosts only")]
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -1,0 +1,81 @@
+//! Tasks of smol.
+//!
+//! Invariant: a [`SmolAbort`] that is dropped does nothing. (A `smol::Task` that is dropped cancels
+//! its task; so the handle is taken out by `abort`, and detached by a drop.)
+
+use core::{future::Future, ops::Deref};
+
+use ecluse_core::runtime::{Abort, Spawn, SpawnError, TallyRef, Ticket};
+use smol::{Executor, Task};
+
+/// Spawns on smol's global executor, which never shuts down: spawning does not fail.
+///
+/// ```
+/// use std::sync::Arc;
+/// use ecluse_smol::{SmolSpawn, runtime::{Spawn, Tally}};
+///
+/// smol::block_on(async {
+///     let tally: Arc<Tally> = Arc::default();
+///     SmolSpawn.spawn(Tally::ticket_owned(&tally, async { /* … */ })).unwrap();
+///     tally.joined().await;
+/// });
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SmolSpawn;
+
+impl<F, R> Spawn<F, R> for SmolSpawn
+where
+    R: TallyRef,
+    Ticket<F, R>: Future<Output = ()> + Send + 'static,
+{
+    type Abort = SmolAbort;
+
+    fn spawn(&self, ticket: Ticket<F, R>) -> Result<SmolAbort, SpawnError<F>> {
+        Ok(SmolAbort::new(smol::spawn(ticket)))
+    }
+}
+
+/// Spawns on an executor of one's own: `SmolSpawnOn(&EXECUTOR)`, `SmolSpawnOn(Arc::clone(&executor))`.
+///
+/// Its tasks run while somebody runs the executor, and are dropped with it. Spawning does not fail:
+/// whoever spawns keeps the executor alive.
+#[derive(Clone, Copy, Debug)]
+pub struct SmolSpawnOn<E>(pub E);
+
+impl<'a, E, F, R> Spawn<F, R> for SmolSpawnOn<E>
+where
+    E: Deref<Target = Executor<'a>>,
+    R: TallyRef,
+    Ticket<F, R>: Future<Output = ()> + Send + 'a,
+{
+    type Abort = SmolAbort;
+
+    fn spawn(&self, ticket: Ticket<F, R>) -> Result<SmolAbort, SpawnError<F>> {
+        Ok(SmolAbort::new(self.0.spawn(ticket)))
+    }
+}
+
+/// Aborts a task of smol: its future is dropped by the executor, which is woken for that, or at the
+/// end of the poll that is under way.
+#[derive(Debug)]
+pub struct SmolAbort(Option<Task<()>>);
+
+impl SmolAbort {
+    const fn new(task: Task<()>) -> Self {
+        Self(Some(task))
+    }
+}
+
+impl Abort for SmolAbort {
+    fn abort(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for SmolAbort {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.detach();
+        }
+    }
+}
