@@ -1,0 +1,52 @@
+//! The core's types with the critical-section lock filled in.
+//!
+//! Said here and not left to the core's default: on a host, where another crate of the same build
+//! enables the core's `std`, the default is a mutex; these names mean the same everywhere.
+
+use ecluse_core::{CriticalSection, Handoff};
+
+use crate::EmbassyTimer;
+
+/// [`ecluse_core::Slot`] under a critical section.
+pub type Slot<P = Handoff, O = ()> = ecluse_core::Slot<P, CriticalSection, O>;
+
+/// [`ecluse_core::Line`] under a critical section.
+pub type Line<O = ()> = ecluse_core::Line<CriticalSection, O>;
+
+/// [`ecluse_core::Token`] of a [`Line`].
+pub type Token<'a, O = ()> = ecluse_core::Token<'a, CriticalSection, O>;
+
+/// [`ecluse_core::AcquireOutcome`] of a [`Line`].
+pub type AcquireOutcome<'a, O = ()> = ecluse_core::AcquireOutcome<'a, CriticalSection, O>;
+
+/// [`ecluse_core::AcquireIf`] of a [`Line`].
+pub type AcquireIf<'a, O = ()> = ecluse_core::AcquireIf<'a, CriticalSection, O>;
+
+/// [`ecluse_core::LineStatus`] of a [`Line`].
+pub type LineStatus<'a, O = ()> = ecluse_core::LineStatus<'a, CriticalSection, O>;
+
+/// The wait for the end of one hold of a [`Line`].
+pub type HoldEnd<'a, O = ()> = ecluse_core::line::HoldEnd<&'a Line<O>>;
+
+/// [`ecluse_core::OwnedToken`] of a [`Line`].
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub type OwnedToken<O = ()> = ecluse_core::OwnedToken<CriticalSection, O>;
+
+/// [`ecluse_core::OwnedAcquireOutcome`] of a [`Line`].
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub type OwnedAcquireOutcome<O = ()> = ecluse_core::OwnedAcquireOutcome<CriticalSection, O>;
+
+/// [`ecluse_core::runtime::Tally`] under a critical section.
+pub type Tally = ecluse_core::runtime::Tally<CriticalSection>;
+
+/// A counted future, ready to be spawned: what [`Tally::ticket`](ecluse_core::runtime::Tally::ticket)
+/// gives for a tally in a `static`.
+pub type Ticket<F> = ecluse_core::runtime::Ticket<F, &'static Tally>;
+
+/// A wait with a bound of embassy's time: [`WaitExt::within`](crate::WaitExt::within),
+/// [`WaitExt::until`](crate::WaitExt::until).
+pub type Deadline<T> = ecluse_core::runtime::Deadline<T, EmbassyTimer>;
+
+/// A claim that does not suffer a stalled grantee, by embassy's time:
+/// [`SlotExt::claim_with_stall_bound`](crate::SlotExt::claim_with_stall_bound).
+pub type StallBound<R> = ecluse_core::runtime::StallBound<R, EmbassyTimer>;
