@@ -92,6 +92,7 @@ fn polled_waiter_orders_data() {
                 if let Poll::Ready(outcome) = poll(wait.as_mut()) {
                     assert_eq!(outcome, Outcome::Done);
                     assert_eq!(shared.data.get(), 1);
+                    assert!(!shared.lock.is_busy(), "told before the line was free");
                     return;
                 }
             }

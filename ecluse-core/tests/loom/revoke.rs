@@ -10,6 +10,8 @@ models!(
     revoke_meets_observe,
     revoke_meets_drop,
     revoke_meets_abandon,
+    grant_and_revoke_meet_abandon,
+    grant_and_revoke_meet_a_waker_change,
     revoked_waiter_enlists_in_front,
     revoke_meets_close,
     barging_meets_observe,
@@ -111,6 +113,49 @@ fn revoke_meets_abandon() {
     shared.data.add();
     claim.release();
     assert!(!shared.lock.is_claimed() && !shared.lock.has_waiters());
+}
+
+/// The grant comes and goes while the waiter is leaving.
+fn grant_and_revoke_meet_abandon() {
+    let shared = revocable();
+    let claim = shared.lock.try_claim().unwrap();
+    let (mut first, mut second) = (
+        Box::pin(Slot::claim_owned(&shared.lock)),
+        Box::pin(Slot::claim_owned(&shared.lock)),
+    );
+    assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
+    let abandoner = spawn(move || {
+        if let Some(claim) = first.as_mut().try_abandon() {
+            claim.unwrap().release();
+        }
+    });
+    claim.release();
+    shared.lock.revoke_unobserved();
+    abandoner.join().unwrap();
+    ready(poll(second.as_mut())).unwrap().release();
+    assert!(!shared.lock.is_claimed() && !shared.lock.has_waiters());
+}
+
+fn grant_and_revoke_meet_a_waker_change() {
+    let shared = revocable();
+    let claim = shared.lock.try_claim().unwrap();
+    let (mut first, mut second) = (
+        Box::pin(Slot::claim_owned(&shared.lock)),
+        Box::pin(Slot::claim_owned(&shared.lock)),
+    );
+    let (wakes, waker) = Wakes::new();
+    assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
+    let changer = spawn(move || {
+        if let Poll::Ready(claim) = poll_with(first.as_mut(), &waker) {
+            claim.unwrap().release();
+        }
+    });
+    claim.release();
+    shared.lock.revoke_unobserved();
+    changer.join().unwrap();
+    ready(poll(second.as_mut())).unwrap().release();
+    assert!(!shared.lock.is_claimed() && !shared.lock.has_waiters());
+    assert_eq!(wakes.live(), 0);
 }
 
 /// c10: its next poll enlists it before those who came later.

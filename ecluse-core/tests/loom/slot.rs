@@ -252,6 +252,7 @@ fn polled_observer_orders_data() {
             for _ in 0..2 {
                 if poll(wait.as_mut()).is_ready() {
                     assert_eq!(shared.data.get(), 1);
+                    assert!(!shared.lock.is_claimed(), "told before the slot was free");
                     return;
                 }
             }
