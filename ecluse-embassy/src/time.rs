@@ -16,7 +16,6 @@ const NANOS_PER_SEC: u64 = 1_000_000_000;
 /// and not through a waker of another kind (as some `join` combinators make them); that is
 /// embassy's rule for every `embassy_time::Timer`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct EmbassyTimer;
 
 impl Clock for EmbassyTimer {
