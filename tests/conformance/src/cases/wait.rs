@@ -133,8 +133,9 @@ async fn c16_poll_from_another_task_moves_the_waker<R: Runtime>(rt: R) -> Verdic
     let polled = counter(rt);
     let task = rt.spawn(async move {
         let claim = core::future::poll_fn(|cx| {
+            let polled_now = one.wait.poll(cx.waker());
             polled.fetch_add(1, Ordering::SeqCst);
-            one.wait.poll(cx.waker())
+            polled_now
         })
         .await;
         one.leave();

@@ -1,3 +1,5 @@
-//! Cases that need what only the core has: revocation, observers, blocking waits, other locks.
+//! Cases that need what only the core has: revocation, observers, blocking waits, tickets, other locks.
 
-suite![];
+pub(crate) mod hostile;
+
+suite![hostile];
