@@ -44,6 +44,8 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     if args.quick {
         bench.arg("--quick");
     }
-    bench.args(&args.args);
+    std::fs::create_dir_all(workspace::results())?;
+    let json = workspace::results().join("bench.json");
+    bench.arg("--json").arg(&json).args(&args.args);
     Ok(bench.status().context("cannot run cargo")?.success())
 }

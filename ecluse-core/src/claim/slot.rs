@@ -155,7 +155,7 @@ impl<P: Policy, L: Lock, O: Observer> Slot<P, L, O> {
     /// granted the claim, it passes it on to the next waiter.
     ///
     /// # Errors
-    /// Gives [`Closed`] if the slot is closed, or was closed while it waited.
+    /// Gives [`Closed`](crate::Closed) if the slot is closed, or was closed while it waited.
     #[inline]
     pub fn claim(&self) -> Wait<ToClaim<&Self>> {
         Wait::new(ToClaim(self))

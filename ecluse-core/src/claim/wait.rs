@@ -12,10 +12,10 @@ use crate::{
     wait::{Node, Protocol, Ring},
 };
 
-/// The wait for the claim of a slot: [`Slot::claim`].
+/// The wait for the claim of a slot: [`Slot::claim`](super::Slot::claim).
 pub struct ToClaim<R: SlotRef>(pub(super) R);
 
-/// The wait for the end of a slot's present hold: [`Slot::released`].
+/// The wait for the end of a slot's present hold: [`Slot::released`](super::Slot::released).
 pub struct ToRelease<R: SlotRef>(pub(super) R);
 
 impl<R: SlotRef> ToClaim<R> {

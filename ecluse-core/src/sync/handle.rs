@@ -3,7 +3,8 @@
 use core::ops::Deref;
 
 /// A pointer to a shared object, which every clone of it and every call of `deref` leads to:
-/// `&T`, and with `alloc` `Arc<T>` and `Rc<T>`.
+/// `&T`; with the feature `alloc` `Arc<T>` and `Rc<T>`; with `portable-atomic` also
+/// `portable_atomic_util::Arc<T>`, for targets without compare-and-swap.
 ///
 /// Sealed: a wait unlinks its node under the lock of the object that its handle leads to, which
 /// must be the one that it enlisted with.
@@ -13,15 +14,19 @@ mod sealed {
     pub trait Sealed {}
 }
 
-impl<T: ?Sized> sealed::Sealed for &T {}
-impl<T: ?Sized> Handle for &T {}
+/// The one place that names the pointers.
+macro_rules! handles {
+    ($($(#[$when:meta])* $pointer:ty;)*) => {$(
+        $(#[$when])*
+        impl<T: ?Sized> sealed::Sealed for $pointer {}
+        $(#[$when])*
+        impl<T: ?Sized> Handle for $pointer {}
+    )*};
+}
 
-#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-impl<T: ?Sized> sealed::Sealed for alloc::sync::Arc<T> {}
-#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-impl<T: ?Sized> Handle for alloc::sync::Arc<T> {}
-
-#[cfg(feature = "alloc")]
-impl<T: ?Sized> sealed::Sealed for alloc::rc::Rc<T> {}
-#[cfg(feature = "alloc")]
-impl<T: ?Sized> Handle for alloc::rc::Rc<T> {}
+handles! {
+    &T;
+    #[cfg(feature = "alloc")] alloc::rc::Rc<T>;
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))] alloc::sync::Arc<T>;
+    #[cfg(feature = "portable-atomic")] portable_atomic_util::Arc<T>;
+}
