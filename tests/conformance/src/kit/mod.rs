@@ -1,12 +1,14 @@
 //! What cases are made of. No allocation, no clock, no thread: only the runtime under test.
 
 mod cell;
+mod clock;
 mod script;
 mod text;
 mod turns;
 mod waker;
 
 pub use cell::{Guarded, Parked};
+pub use clock::{MockClock, MockSleep};
 pub use script::Script;
 pub use text::Text;
 pub use turns::{eventually, poll_once, yield_now};

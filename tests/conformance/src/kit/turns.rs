@@ -25,7 +25,7 @@ pub async fn yield_now() {
     .await;
 }
 
-/// Yields until `condition` holds.
+/// Yields until `condition` holds. Not for a condition that takes time: a virtual clock stands still while somebody yields.
 ///
 /// # Panics
 /// If it does not within the runtime's patience.
