@@ -14,14 +14,13 @@ pub use ecluse_core::*;
 
 // Named one by one, so that they win over the names of the core.
 pub use crate::named::{
-    AcquireIf, AcquireOutcome, Deadline, HoldEnd, Line, LineStatus, Slot, StallBound, Tally,
-    Ticket, Token,
+    AcquireIf, AcquireOutcome, HoldEnd, Line, LineStatus, Slot, Tally, Ticket, Token,
 };
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use crate::named::{OwnedAcquireOutcome, OwnedToken};
 #[cfg(feature = "executor")]
 pub use crate::pool::{Pool, PoolSpawn};
 pub use crate::{
-    sugar::{SlotExt, WaitExt},
+    sugar::{Deadline, SlotExt, StallBound, WaitExt},
     time::EmbassyTimer,
 };

@@ -5,8 +5,6 @@
 
 use ecluse_core::{CriticalSection, Handoff};
 
-use crate::EmbassyTimer;
-
 /// [`ecluse_core::Slot`] under a critical section.
 pub type Slot<P = Handoff, O = ()> = ecluse_core::Slot<P, CriticalSection, O>;
 
@@ -42,11 +40,3 @@ pub type Tally = ecluse_core::runtime::Tally<CriticalSection>;
 /// A counted future, ready to be spawned: what [`Tally::ticket`](ecluse_core::runtime::Tally::ticket)
 /// gives for a tally in a `static`.
 pub type Ticket<F> = ecluse_core::runtime::Ticket<F, &'static Tally>;
-
-/// A wait with a bound of embassy's time: [`WaitExt::within`](crate::WaitExt::within),
-/// [`WaitExt::until`](crate::WaitExt::until).
-pub type Deadline<T> = ecluse_core::runtime::Deadline<T, EmbassyTimer>;
-
-/// A claim that does not suffer a stalled grantee, by embassy's time:
-/// [`SlotExt::claim_with_stall_bound`](crate::SlotExt::claim_with_stall_bound).
-pub type StallBound<R> = ecluse_core::runtime::StallBound<R, EmbassyTimer>;

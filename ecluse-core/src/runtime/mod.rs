@@ -3,10 +3,12 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `bind` | `bind_timer!`, the sugar of an adapter |
 //! | `deadline` | a wait with a time bound; a claim that does not suffer a stalled grantee |
 //! | `tally` | `Tally` and `Ticket`: joining and cancelling spawned futures without a join handle |
 //! | `inline` | a future of any type in a place of fixed size, for static task pools |
 
+mod bind;
 mod deadline;
 mod inline;
 mod tally;
