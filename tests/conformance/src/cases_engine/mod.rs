@@ -7,7 +7,8 @@ pub(crate) mod hostile;
 pub(crate) mod panics;
 pub(crate) mod revoke;
 pub(crate) mod spawned;
+pub(crate) mod trace;
 
 suite![
-    revoke, bounds, forgotten, blocking, hostile, panics, spawned
+    revoke, bounds, forgotten, blocking, hostile, panics, spawned, trace
 ];

@@ -2,6 +2,7 @@
 
 mod cell;
 mod clock;
+mod history;
 mod script;
 mod text;
 mod turns;
@@ -9,6 +10,7 @@ mod waker;
 
 pub use cell::{Guarded, Parked};
 pub use clock::{MockClock, MockSleep};
+pub use history::History;
 pub use script::Script;
 pub use text::Text;
 pub use turns::{eventually, poll_once, yield_now};
