@@ -10,7 +10,11 @@ use anyhow::{Context, Result, ensure};
 use std::{fs, path::Path};
 
 /// **The** list: package, example, arguments. An example that is not here, nor the demo, nor firmware, fails the step.
-const EXAMPLES: &[(&str, &str, &[&str])] = &[];
+const EXAMPLES: &[(&str, &str, &[&str])] = &[
+    ("ecluse-tokio", "renew", &[]),
+    ("ecluse-smol", "renew_smol", &[]),
+    ("ecluse-embassy", "renew_embassy", &[]),
+];
 
 /// Examples that are firmware: they are built and run with the chips.
 const FIRMWARE: &[(&str, &str)] = &[];
