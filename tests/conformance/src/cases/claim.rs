@@ -227,7 +227,11 @@ async fn c03_result_of_a_claim_is_its_guard<R: Runtime>(rt: R) -> Verdict {
     }
     // Out of a poll that carries it through two futures.
     let claimed = async { slot.claim().await };
-    let outer = async { Ok::<_, Closed>(claimed.await?) };
+    let outer = async {
+        let claim = claimed.await?;
+        yield_now().await;
+        Ok::<_, Closed>(claim)
+    };
     drop(outer.await);
     assert!(!slot.is_claimed());
     Verdict::Pass
@@ -251,11 +255,9 @@ async fn c03_unpolled_guard_releases<R: Runtime>(rt: R) -> Verdict {
 }
 
 /// Claims at its first poll, and waits for ever.
-fn claims_at_once(slot: StaticSlot) -> impl Future<Output = ()> + Send + 'static {
-    async move {
-        let _claim = slot.claim().await.expect("free");
-        pending::<()>().await;
-    }
+async fn claims_at_once(slot: StaticSlot) {
+    let _claim = slot.claim().await.expect("free");
+    pending::<()>().await;
 }
 
 async fn c04_drop_at_first_poll_releases<R: Runtime>(rt: R) -> Verdict {

@@ -77,15 +77,10 @@ async fn c12_claims_racing_a_close<R: Runtime>(rt: R) -> Verdict {
         let (claims, refused) = (counter(rt), counter(rt));
         let tasks = [(); TASKS].map(|()| {
             rt.spawn(async move {
-                loop {
-                    match slot.claim().await {
-                        Ok(claim) => {
-                            claims.fetch_add(1, Ordering::SeqCst);
-                            yield_now().await;
-                            claim.release();
-                        }
-                        Err(Closed) => break,
-                    }
+                while let Ok(claim) = slot.claim().await {
+                    claims.fetch_add(1, Ordering::SeqCst);
+                    yield_now().await;
+                    claim.release();
                 }
                 refused.fetch_add(1, Ordering::SeqCst);
             })
@@ -168,7 +163,8 @@ async fn c14_owned_claims_and_waits<R: Runtime>(rt: R) -> Verdict {
     let (claimed, told) = (counter(rt), counter(rt));
     let waiting = rt.spawn(async move {
         let claim = wait.await.expect("nobody closes it");
-        assert_eq!(claim.inherited(), Some(ABANDONED));
+        // Queued in time, or come late to a free slot.
+        assert!(matches!(claim.inherited(), None | Some(ABANDONED)));
         claimed.fetch_add(1, Ordering::SeqCst);
         assert!(claim.slot().is_claimed());
         claim.release();

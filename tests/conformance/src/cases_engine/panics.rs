@@ -50,7 +50,7 @@ async fn w05_first_panic_goes_on_when_everybody_was_served<R: Runtime>(rt: R) ->
     let slot: StaticSlot = rt.put(Slot::new());
     let claim = slot.try_claim().expect("free");
     let crowd = crowd(rt, slot);
-    let release = std::panic::AssertUnwindSafe(|| claim.release());
+    let release = core::panic::AssertUnwindSafe(|| claim.release());
     let payload = std::panic::catch_unwind(release).expect_err("a waker panicked");
     let words = payload.downcast_ref::<std::string::String>();
     assert_eq!(words.map(|words| words.as_str()), Some("first"));

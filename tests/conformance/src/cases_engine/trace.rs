@@ -1,5 +1,4 @@
-//! w04: the trace of a scripted schedule, the same bytes on every runtime; and free-running stress, each of whose histories must be
-//! a legal one.
+//! w04: the trace of a scripted schedule, the same bytes on every runtime.
 //!
 //! A script is data: who does what. Each line of it is done in a task of its own when the baton reaches it, so tasks, wakers and
 //! executor are the runtime's while the order is the script's. What is written down are the moves and the events of the object, with
@@ -14,16 +13,13 @@ use ecluse_core::line::HoldEnd;
 use ecluse_core::observe::{Event, Numbered, Observer};
 use ecluse_core::{AcquireOutcome, Claim, DefaultLock, Handoff, Line, Revocable, Slot};
 
-use crate::kit::{Guarded, History, Parked, Script, Text, yield_now};
-use crate::{Ended, Runtime, Task, Verdict};
+use crate::kit::{Guarded, Parked, Script, Text};
+use crate::{Runtime, Verdict};
 
 cases! { engine trace:
     w04_trace_of_a_slot,
     w04_trace_of_a_revocable_slot,
     w04_trace_of_a_line,
-    w04_free_running_slot_has_a_legal_history,
-    w04_free_running_revocable_slot_has_a_legal_history,
-    w04_free_running_line_has_a_legal_history,
 }
 
 /// Writes events into the script's text.
@@ -362,116 +358,4 @@ async fn w04_trace_of_a_line<R: Runtime>(rt: R) -> Verdict {
         "the script ends clean"
     );
     verdict("line", text, include_str!("trace-line.txt"))
-}
-
-/// How many events of a free run are kept.
-const EVENTS: usize = 8192;
-
-const TASKS: usize = 4;
-
-/// Waits, and goes in one of several ways; `turn` says which.
-async fn visit<P: ecluse_core::claim::Policy>(
-    slot: &'static Slot<P, DefaultLock, History<EVENTS>>,
-    turn: usize,
-) {
-    let mut wait = core::pin::pin!(slot.claim());
-    match turn % 5 {
-        // Leaves the queue, or passes on, or has it at once.
-        0 => {
-            let first = poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx))).await;
-            yield_now().await;
-            drop(first);
-        }
-        1 => {
-            let first = poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx))).await;
-            yield_now().await;
-            drop(first);
-            drop(wait.as_mut().try_abandon());
-        }
-        2 => drop(slot.try_claim()),
-        _ => {
-            let claim = wait.await.expect("nobody closes it");
-            yield_now().await;
-            claim.release();
-        }
-    }
-}
-
-async fn w04_free_running_slot_has_a_legal_history<R: Runtime>(rt: R) -> Verdict {
-    type Observed = Slot<Handoff, DefaultLock, History<EVENTS>>;
-    let slot: &'static Observed = rt.put(Slot::with_observer(History::new()));
-    // A visit is four events at most.
-    let rounds = rt.count(EVENTS / 4) / TASKS;
-    let tasks = core::array::from_fn::<_, TASKS, _>(|task| {
-        rt.spawn(async move {
-            for round in 0..rounds {
-                visit(slot, task + round).await;
-            }
-        })
-    });
-    for task in tasks {
-        assert_eq!(task.join().await, Ended::Finished);
-    }
-    slot.observer().check_slot();
-    slot.close();
-    slot.observer().check_slot();
-    Verdict::Pass
-}
-
-async fn w04_free_running_revocable_slot_has_a_legal_history<R: Runtime>(rt: R) -> Verdict {
-    type Observed = Slot<Revocable, DefaultLock, History<EVENTS>>;
-    let slot: &'static Observed = rt.put(Slot::with_observer(History::new()));
-    // With what is taken back and enlisted again: eight at most.
-    let rounds = rt.count(EVENTS / 8) / TASKS;
-    let tasks = core::array::from_fn::<_, TASKS, _>(|task| {
-        rt.spawn(async move {
-            for round in 0..rounds {
-                visit(slot, task + round).await;
-                if (task + round) % 3 == 0 {
-                    slot.revoke_unobserved();
-                }
-            }
-        })
-    });
-    for task in tasks {
-        assert_eq!(task.join().await, Ended::Finished);
-    }
-    slot.observer().check_slot();
-    Verdict::Pass
-}
-
-async fn w04_free_running_line_has_a_legal_history<R: Runtime>(rt: R) -> Verdict {
-    type Observed = Line<DefaultLock, History<EVENTS>>;
-    let line: &'static Observed = rt.put(Line::with_observer(History::new()));
-    let rounds = rt.count(EVENTS / 4) / TASKS;
-    let tasks = core::array::from_fn::<_, TASKS, _>(|task| {
-        rt.spawn(async move {
-            for round in 0..rounds {
-                match line.try_acquire_token() {
-                    AcquireOutcome::Success(token) => {
-                        yield_now().await;
-                        if round % 2 == 0 {
-                            token.release();
-                        }
-                    }
-                    AcquireOutcome::Failure(wait) => {
-                        let mut wait = core::pin::pin!(wait);
-                        if (task + round) % 3 == 0 {
-                            let first = poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx))).await;
-                            if first.is_pending() {
-                                yield_now().await;
-                            }
-                        } else {
-                            wait.await;
-                        }
-                    }
-                }
-            }
-        })
-    });
-    for task in tasks {
-        assert_eq!(task.join().await, Ended::Finished);
-    }
-    line.observer().check_line();
-    Verdict::Pass
 }
