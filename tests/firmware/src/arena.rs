@@ -26,8 +26,13 @@ pub fn put<T: Send + Sync + 'static>(value: T) -> &'static T {
     const { assert!(align_of::<T>() <= 16) };
     let take = |used: usize| Some(used.next_multiple_of(align_of::<T>()) + size_of::<T>());
     let before = USED.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take);
-    let start = before.unwrap_or_else(|used| used).next_multiple_of(align_of::<T>());
-    assert!(start + size_of::<T>() <= ARENA, "the arena of {ARENA} bytes is full");
+    let start = before
+        .unwrap_or_else(|used| used)
+        .next_multiple_of(align_of::<T>());
+    assert!(
+        start + size_of::<T>() <= ARENA,
+        "the arena of {ARENA} bytes is full"
+    );
     // SAFETY: Validity: in bounds and aligned, as just seen. Aliasing: these bytes are this call's, by the counter.
     unsafe {
         let place = BYTES.0.get().cast::<u8>().add(start).cast::<T>();

@@ -46,7 +46,11 @@ pub fn command_line(buffer: &mut [u8]) -> &str {
     let mut block = [buffer.as_mut_ptr() as usize, buffer.len()];
     // SAFETY: Validity: a buffer and its length, which the host replaces by that of the text. Aliasing: our own.
     let refused = unsafe { call(GET_CMDLINE, block.as_mut_ptr()) } != 0;
-    let length = if refused { 0 } else { block[1].min(buffer.len()) };
+    let length = if refused {
+        0
+    } else {
+        block[1].min(buffer.len())
+    };
     let text = core::str::from_utf8(&buffer[..length]).unwrap_or("");
     text.trim_end_matches('\0')
 }
