@@ -1,0 +1,34 @@
+//! The core's plain tests: one thread polls by hand, so that every step is chosen; where threads
+//! are needed, every wait is bounded.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `walks_slot`, `walks_line` | each transition, step by step |
+//! | `revoke` | grants that are taken back |
+//! | `hostile` | wakers and hooks that come back or panic |
+//! | `guarded` | the order of a body's exit |
+//! | `forgotten` | futures and claims that are never dropped |
+//! | `tickets` | `Tally`, `Ticket`, `Inline` |
+//! | `bounds` | deadlines and stall bounds on a clock that is moved by hand |
+//! | `blocking` | threads without a runtime |
+//! | `pins`, `sizes` | what the compiler can tell |
+//!
+//! They run with the lock of `std` and with `critical-section` alone, and for both kinds of word.
+//! Without `std` a panic of user code unwinds at once; `no_std_unwinding` is about that.
+#![cfg(all(not(ecluse_loom), any(feature = "std", feature = "critical-section")))]
+#![allow(clippy::std_instead_of_core, reason = "tests have std")]
+
+mod kit;
+
+#[cfg(feature = "std")]
+mod blocking;
+mod bounds;
+mod forgotten;
+mod guarded;
+mod hostile;
+mod pins;
+mod revoke;
+mod sizes;
+mod tickets;
+mod walks_line;
+mod walks_slot;

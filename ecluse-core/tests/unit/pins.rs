@@ -1,0 +1,147 @@
+//! What the compiler promises: which types may cross threads, move, or be caught by an unwind.
+//!
+//! A probe has a constant twice, inherent where the bound holds and from a trait where it does
+//! not; the inherent one wins. So "is not" can be stated, too.
+
+use std::{
+    future::Pending,
+    marker::PhantomData,
+    panic::{RefUnwindSafe, UnwindSafe},
+};
+
+use ecluse_core::{
+    Barging, Claim, Handoff, Line, Local, Outcome, Revocable, Slot, Token,
+    claim::{Claiming, Released},
+    line::HoldEnd,
+    runtime::{Inline, Joined, Tally, Ticket},
+};
+
+struct Probe<T>(PhantomData<T>);
+
+macro_rules! probes {
+    ($($constant:ident = $bound:path, $otherwise:ident;)*) => {
+        $(
+            impl<T: $bound> Probe<T> {
+                const $constant: bool = true;
+            }
+            trait $otherwise {
+                const $constant: bool = false;
+            }
+            impl<T> $otherwise for Probe<T> {}
+        )*
+    };
+}
+
+probes! {
+    SEND = Send, NotSend;
+    SYNC = Sync, NotSync;
+    UNPIN = Unpin, NotUnpin;
+    UNWIND = UnwindSafe, NotUnwind;
+    REF_UNWIND = RefUnwindSafe, NotRefUnwind;
+    COPY = Copy, NotCopy;
+}
+
+/// Send, Sync, Unpin.
+macro_rules! pin {
+    ($($type:ty: $send:literal $sync:literal $unpin:literal;)*) => {
+        $(
+            const _: () = assert!(Probe::<$type>::SEND == $send, "Send");
+            const _: () = assert!(Probe::<$type>::SYNC == $sync, "Sync");
+            const _: () = assert!(Probe::<$type>::UNPIN == $unpin, "Unpin");
+        )*
+    };
+}
+
+type LocalSlot = Slot<Handoff, Local>;
+type LocalLine = Line<Local>;
+type NotSendable = *const ();
+
+pin! {
+    Slot: true true true;
+    Slot<Revocable>: true true true;
+    Slot<Barging>: true true true;
+    Line: true true true;
+    Tally: true true true;
+    // Moves to another thread, is not used by two.
+    LocalSlot: true false true;
+    LocalLine: true false true;
+    Tally<Local>: true false true;
+
+    Claim<&'static Slot>: true true true;
+    Claim<&'static LocalSlot>: false false true;
+    Token<'static>: true true true;
+    Token<'static, Local>: false false true;
+
+    // A node in a list does not move.
+    Claiming<&'static Slot>: true true false;
+    Claiming<&'static Slot<Revocable>>: true true false;
+    Claiming<&'static LocalSlot>: false false false;
+    Released<&'static Slot>: true true false;
+    HoldEnd<&'static Line>: true true false;
+    HoldEnd<&'static LocalLine>: false false false;
+    Joined<&'static Tally>: true true false;
+
+    Ticket<Pending<()>, &'static Tally>: true true false;
+    Ticket<NotSendable, &'static Tally>: false false false;
+    Inline<8>: true false false;
+}
+
+#[cfg(feature = "alloc")]
+pin! {
+    Claim<std::rc::Rc<Slot>>: false false true;
+    Released<std::rc::Rc<Slot>>: false false false;
+    Claim<std::sync::Arc<Slot>>: true true true;
+    ecluse_core::OwnedToken: true true true;
+    Claiming<std::sync::Arc<Slot>>: true true false;
+    Claiming<std::sync::Arc<LocalSlot>>: false false false;
+}
+
+macro_rules! unwind_safe {
+    ($($type:ty),* $(,)?) => {
+        $(
+            const _: () = assert!(Probe::<$type>::UNWIND && Probe::<$type>::REF_UNWIND);
+        )*
+    };
+}
+
+unwind_safe!(
+    Slot,
+    Slot<Revocable>,
+    LocalSlot,
+    Line,
+    Tally,
+    Claim<&'static Slot>,
+    Token<'static>,
+    Claiming<&'static Slot>,
+    Released<&'static Slot>,
+    HoldEnd<&'static Line>,
+);
+
+/// What has no promise, to see that the probes can say so.
+struct Bound<'a>(
+    #[expect(dead_code, reason = "a type is all that is asked")] &'a mut u8,
+    #[expect(dead_code, reason = "as above")] std::cell::Cell<u8>,
+);
+const _: () = assert!(!Probe::<Bound<'static>>::UNWIND && !Probe::<Bound<'static>>::REF_UNWIND);
+
+const _: () = assert!(Probe::<Outcome>::COPY && !Probe::<Claim<&'static Slot>>::COPY);
+
+/// Every primitive can be a `static`.
+static STATICS: (Slot, Line, Tally) = (Slot::new(), Line::new(), Tally::new());
+
+#[test]
+fn statics_work_as_they_are() {
+    let (slot, line, tally) = &STATICS;
+    assert!(slot.try_claim().is_ok());
+    assert!(line.try_acquire_token().is_success());
+    drop(tally.ticket(()));
+    assert_eq!((tally.live(), tally.lost()), (0, 1));
+    // A task that holds the claim over an await may move between threads.
+    fn sendable<T: Send>(_: &T) {}
+    sendable(&async {
+        let claim = slot.claim().await.unwrap();
+        drop(line.status().await);
+        std::future::ready(()).await;
+        claim.release();
+    });
+}

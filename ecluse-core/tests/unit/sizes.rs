@@ -1,0 +1,48 @@
+//! Sizes that are promised: in words, with a lock of no size, so that they hold on every target.
+
+use core::mem::size_of;
+
+use ecluse_core::{
+    Claim, Handoff, Line, Local, Outcome, Revocable, Slot, Token,
+    claim::{Claiming, Released},
+    line::HoldEnd,
+};
+
+const WORD: usize = size_of::<usize>();
+
+type Bare = Slot<Handoff, Local>;
+type BareLine = Line<Local>;
+
+// The word and two rings; the word and one.
+const _: () = assert!(size_of::<Bare>() == 3 * WORD);
+const _: () = assert!(size_of::<BareLine>() == 2 * WORD);
+// The grantee and a count more.
+const _: () = assert!(size_of::<Slot<Revocable, Local>>() == 5 * WORD);
+
+// Links, waker, grant and state; and what it waits for.
+const _: () = assert!(size_of::<Claiming<&'static Bare>>() == 6 * WORD);
+const _: () = assert!(size_of::<Released<&'static Bare>>() == 6 * WORD);
+const _: () = assert!(size_of::<HoldEnd<&'static BareLine>>() == 7 * WORD);
+
+// A handle, and how it began and ended.
+const _: () = assert!(size_of::<Claim<&'static Bare>>() <= 2 * WORD);
+const _: () = assert!(size_of::<Token<'static, Local>>() <= 3 * WORD);
+const _: () = assert!(size_of::<Outcome>() == 1);
+
+/// A lock of no size adds nothing; the mutex of `std` a word where words have 64 bits.
+#[cfg(all(feature = "critical-section", not(feature = "std")))]
+const _: () = assert!(size_of::<Slot>() == size_of::<Bare>());
+#[cfg(all(feature = "std", target_os = "linux", target_pointer_width = "64"))]
+const _: () = assert!(size_of::<Slot>() == 4 * WORD && size_of::<Line>() == 3 * WORD);
+
+/// An observer that hears nothing costs nothing; one that does, a counter.
+#[test]
+fn a_numbered_observer_costs_a_counter() {
+    use ecluse_core::observe::{Event, Numbered, Observer};
+    struct Heard;
+    impl Observer for Heard {
+        type Numbers = Numbered;
+        fn event(&self, _: Event) {}
+    }
+    assert!(size_of::<Slot<Handoff, Local, Heard>>() <= size_of::<Bare>() + WORD);
+}
