@@ -141,9 +141,13 @@ impl Batch {
         self.taken == self.len
     }
 
+    /// There is room: the caller has asked [`Batch::is_full`].
     fn push(&mut self, waker: Waker) {
-        self.wakers[self.len] = Some(waker);
-        self.len += 1;
+        // No indexing, which could panic under the lock as far as a compiler knows.
+        if let Some(place) = self.wakers.get_mut(self.len) {
+            *place = Some(waker);
+            self.len += 1;
+        }
     }
 
     fn pop(&mut self) -> Option<Waker> {
@@ -151,7 +155,8 @@ impl Batch {
             (self.taken, self.len) = (0, 0);
             return None;
         }
+        let waker = self.wakers.get_mut(self.taken).and_then(Option::take);
         self.taken += 1;
-        self.wakers[self.taken - 1].take()
+        waker
     }
 }

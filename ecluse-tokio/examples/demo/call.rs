@@ -41,13 +41,18 @@ pub(crate) trait Renewal: Default + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Failed>> + Send;
 }
 
-/// A call failed for a reason other than an expired token.
-#[derive(Debug)]
-pub(crate) struct Failed;
+/// Why a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// Refused again and again: each token had expired when it was looked at.
+    Refused,
+    /// Something else: no connection, another answer.
+    Otherwise,
+}
 
 impl<E: std::error::Error> From<E> for Failed {
     fn from(_: E) -> Self {
-        Self
+        Self::Otherwise
     }
 }
 
@@ -89,10 +94,10 @@ impl Call {
             match status {
                 StatusCode::OK => return Ok(()),
                 StatusCode::UNAUTHORIZED => renewal.renew(self, token, seen).await?,
-                _ => return Err(Failed),
+                _ => return Err(Failed::Otherwise),
             }
         }
-        Err(Failed)
+        Err(Failed::Refused)
     }
 
     async fn get(&self, token: Token) -> Result<StatusCode, Failed> {
@@ -116,7 +121,7 @@ impl Call {
             .body(Empty::new())?;
         let response = self.route.http.request(request).await?;
         if response.status() != StatusCode::OK {
-            return Err(Failed);
+            return Err(Failed::Otherwise);
         }
         let body = response.into_body().collect().await?.to_bytes();
         let token = std::str::from_utf8(&body)?.parse()?;

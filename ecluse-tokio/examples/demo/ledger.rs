@@ -35,7 +35,7 @@ pub(crate) struct Mints {
     pub(crate) done: u64,
     /// Those that began while the clients had a valid token.
     pub(crate) wasted: u64,
-    /// Those that began while another was under way for somebody who was still there.
+    /// Those that began while another was under way, both for somebody who was still there.
     pub(crate) concurrent: u64,
 }
 

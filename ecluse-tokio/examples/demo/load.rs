@@ -2,7 +2,8 @@
 //! off at a random moment in one of the ways in which tokio cuts off a future.
 //!
 //! Invariant: every wait for a client's end is bounded. A client counts as hung if it does not end
-//! although nothing has moved in the whole run for [`STILL`].
+//! although nothing has moved in the whole run for [`STILL`]; as late if it is still moving after
+//! [`PATIENCE`].
 
 use std::{
     io::{IsTerminal, Write},
@@ -41,6 +42,7 @@ const REST_MS: u64 = 20;
 pub(crate) struct Tally {
     begun: AtomicU64,
     ok: AtomicU64,
+    refused: AtomicU64,
     failed: AtomicU64,
     cut_off: AtomicU64,
     latencies: Mutex<Vec<Duration>>,
@@ -53,9 +55,13 @@ pub(crate) struct Run {
     pub(crate) clients: u32,
     pub(crate) requests: u64,
     pub(crate) ok: u64,
+    /// Refused again and again: the machine is too slow for the life of a token.
+    pub(crate) refused: u64,
     pub(crate) failed: u64,
     pub(crate) cut_off: u64,
     pub(crate) hung: usize,
+    /// Clients that were still busy when the patience was over.
+    pub(crate) late: usize,
     pub(crate) mints: Mints,
     /// Sorted.
     pub(crate) latencies: Vec<Duration>,
@@ -91,7 +97,7 @@ pub(crate) async fn run<R: Renewal>(args: &Args) -> Run {
         })
         .collect();
 
-    let hung = all_ended(R::NAME, &mut clients, &tally, &route.ledger, end).await;
+    let left = all_ended(R::NAME, &mut clients, &tally, &route.ledger, end).await;
     let took = start.elapsed();
     // The hung ones are ended now; what they did until then comes into the timeline.
     for client in &mut clients {
@@ -105,9 +111,11 @@ pub(crate) async fn run<R: Renewal>(args: &Args) -> Run {
         clients: args.clients,
         requests: tally.begun.load(Ordering::Relaxed),
         ok: tally.ok.load(Ordering::Relaxed),
+        refused: tally.refused.load(Ordering::Relaxed),
         failed: tally.failed.load(Ordering::Relaxed),
         cut_off: tally.cut_off.load(Ordering::Relaxed),
-        hung,
+        hung: left.hung,
+        late: left.late,
         mints: route.ledger.mints(),
         latencies,
         spans: route.timeline.take(),
@@ -115,14 +123,20 @@ pub(crate) async fn run<R: Renewal>(args: &Args) -> Run {
     }
 }
 
-/// Waits for the end of all clients, showing how it goes; gives how many are hung.
+/// The clients that did not end.
+struct Left {
+    hung: usize,
+    late: usize,
+}
+
+/// Waits for the end of all clients, showing how it goes.
 async fn all_ended(
     name: &str,
     clients: &mut [JoinHandle<()>],
     tally: &Tally,
     ledger: &Ledger,
     end: Instant,
-) -> usize {
+) -> Left {
     let show = std::io::stdout().is_terminal();
     let (mut last, mut moved) = (None, Instant::now());
     loop {
@@ -150,7 +164,17 @@ async fn all_ended(
             if show {
                 println!();
             }
-            return left;
+            return if still {
+                Left {
+                    hung: left,
+                    late: 0,
+                }
+            } else {
+                Left {
+                    hung: 0,
+                    late: left,
+                }
+            };
         }
         sleep(Duration::from_millis(if show { 50 } else { 20 })).await;
     }
@@ -185,7 +209,8 @@ impl<R: Renewal> Client<R> {
                     lock(&self.tally.latencies).push(begun.elapsed());
                     &self.tally.ok
                 }
-                Some(Err(Failed)) => &self.tally.failed,
+                Some(Err(Failed::Refused)) => &self.tally.refused,
+                Some(Err(Failed::Otherwise)) => &self.tally.failed,
                 None => &self.tally.cut_off,
             };
             counter.fetch_add(1, Ordering::Relaxed);

@@ -43,6 +43,7 @@ type Row = (&'static str, fn(&Run) -> String);
 const ROWS: &[Row] = &[
     ("requests", |run| run.requests.to_string()),
     ("ok", |run| run.ok.to_string()),
+    ("refused 8 times", |run| run.refused.to_string()),
     ("failed", |run| run.failed.to_string()),
     ("cut off", |run| run.cut_off.to_string()),
     ("  while renewing", |run| {
@@ -58,6 +59,7 @@ const ROWS: &[Row] = &[
     ("tasks hung", |run| {
         format!("{} of {}", run.hung, run.clients)
     }),
+    ("tasks late", |run| run.late.to_string()),
     ("time", |run| seconds(run.took)),
 ];
 
@@ -104,5 +106,5 @@ pub(crate) fn is_clean(run: &Run) -> bool {
         && run.mints.concurrent == 0
         && run.hung == 0
         && run.failed == 0
-        && run.ok > 0
+        && run.ok + run.cut_off > 0
 }

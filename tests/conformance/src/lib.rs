@@ -2,8 +2,9 @@
 //!
 //! * [`Runtime`] is all that a runtime has to bind: a place for values, tasks, a timer, and the ways in which it can end a task.
 //! * [`kit`] is what cases are made of: counting and hostile wakers, hand-polled futures, a script whose steps run in tasks of their own.
-//! * `cases/` says `subject::Slot`, never `ecluse_core::Slot`: it is compiled twice, as [`ours`] and (feature `reference`) as
-//!   `reference`, a second implementation that keeps the suite honest. `cases_engine/` needs what only the core has.
+//! * `cases/` says `subject::Slot`, never `ecluse_core::Slot`: the same source is compiled as [`ours`], as `embassy` (by the names of
+//!   the adapter, under a critical section), and as `reference`, a second implementation that keeps the suite honest.
+//! * `cases_engine/` needs what only the core has; in the reference's column its cases are `n/a`.
 //!
 //! Invariants:
 //! 1. A case never allocates: it keeps its state on its stack or in [`Runtime::put`]. The same source runs on a chip.
@@ -19,6 +20,8 @@ extern crate std;
 
 #[macro_use]
 mod registry;
+#[cfg(feature = "embassy")]
+pub mod embassy;
 pub mod kit;
 pub mod ours;
 #[cfg(feature = "reference")]

@@ -3,7 +3,11 @@
 use crate::registry::{Case, Suite, Verdict};
 use crate::runtime::Runtime;
 
-use ecluse_core as subject;
+/// What the cases name: the core, with the lock that its features choose.
+pub(crate) mod subject {
+    pub(crate) use ecluse_core::DefaultLock as ListLock;
+    pub(crate) use ecluse_core::*;
+}
 
 #[path = "cases/mod.rs"]
 pub(crate) mod cases;

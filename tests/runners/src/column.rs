@@ -1,6 +1,6 @@
 //! The columns of the matrix: a runtime, and which implementation it runs.
 
-use ecluse_conformance::{Caps, Case, Runtime, Verdict, Why, ours, reference};
+use ecluse_conformance::{Caps, Case, Runtime, Verdict, Why, embassy, ours, reference};
 
 use crate::runtimes;
 
@@ -8,6 +8,8 @@ use crate::runtimes;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Suite {
     Ours,
+    /// Under a critical section, by the names of `ecluse-embassy`.
+    Embassy,
     Reference,
 }
 
@@ -36,7 +38,7 @@ impl Column {
     /// Why a case does not apply in this column; `None`: it does.
     pub(crate) fn not_applicable(&self, case: &Case) -> Option<Why> {
         match self.suite {
-            Suite::Ours => case.not_applicable(self.caps),
+            Suite::Ours | Suite::Embassy => case.not_applicable(self.caps),
             Suite::Reference => case.not_applicable_to_reference(self.caps),
         }
     }
@@ -48,7 +50,10 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column::of::<runtimes::tokio::MultiThread>(runtimes::tokio::run_on_threads),
     Column::of::<runtimes::smol::Smol>(runtimes::smol::run),
     Column::of::<runtimes::async_std::AsyncStd>(runtimes::async_std::run),
-    Column::of::<runtimes::embassy::Embassy>(runtimes::embassy::run),
+    Column {
+        suite: Suite::Embassy,
+        ..Column::of::<runtimes::embassy::Embassy>(runtimes::embassy::run)
+    },
     Column::of::<runtimes::sim::SimRuntime>(runtimes::sim::run),
     Column {
         name: "reference",
@@ -61,6 +66,7 @@ pub(crate) const COLUMNS: &[Column] = &[
 pub(crate) async fn case<R: Runtime>(rt: R, suite: Suite, case: &'static Case) -> Verdict {
     match suite {
         Suite::Ours => ours::run(rt, case).await,
+        Suite::Embassy => embassy::run(rt, case).await,
         Suite::Reference => reference::run(rt, case).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ecluse_core::{Closed, Outcome, Slot, TimedOut};
+use super::super::subject::{Claim, Closed, Outcome, Slot, TimedOut};
 use portable_atomic::Ordering;
 
 use super::super::cases::parts::{ABANDONED, Claimer, StaticSlot, counter};
@@ -106,7 +106,7 @@ async fn c20_threads_and_tasks_take_turns<R: Runtime>(rt: R) -> Verdict {
     let slot = new_slot(rt);
     let (inside, claims) = (counter(rt), counter(rt));
     let rounds = rt.count(2_000);
-    let once = move |claim: ecluse_core::Claim<StaticSlot>| {
+    let once = move |claim: Claim<StaticSlot>| {
         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two claims");
         claims.fetch_add(1, Ordering::SeqCst);
         inside.fetch_sub(1, Ordering::SeqCst);

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ecluse_core::{Line, Outcome, Slot, TimedOut};
+use super::super::subject::{Line, LineStatus, Outcome, Slot, TimedOut};
 use portable_atomic::Ordering;
 
 use super::super::cases::parts::{Claimer, StaticSlot, counter};
@@ -118,10 +118,8 @@ async fn c19_dropped_deadline_leaves_queue_and_timer<R: Runtime>(rt: R) -> Verdi
 }
 
 async fn c19_timeout_on_the_runtimes_clock<R: Runtime>(rt: R) -> Verdict {
-    let (slot, line) = (
-        new_slot(rt),
-        rt.put(Line::<ecluse_core::DefaultLock>::new()),
-    );
+    let slot = new_slot(rt);
+    let line: &'static Line = rt.put(Line::new());
     let claim = slot.try_claim().expect("free");
     let held = line.try_acquire_token().success().expect("free");
     let ends = counter(rt);
@@ -134,7 +132,7 @@ async fn c19_timeout_on_the_runtimes_clock<R: Runtime>(rt: R) -> Verdict {
             ends.fetch_add(1, Ordering::SeqCst);
         }),
         rt.spawn(async move {
-            let ecluse_core::LineStatus::Busy(wait) = line.status() else {
+            let LineStatus::Busy(wait) = line.status() else {
                 panic!("busy");
             };
             assert_eq!(wait.timeout(rt.timer(), MS).await, Err(TimedOut));

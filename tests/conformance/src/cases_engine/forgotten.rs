@@ -2,7 +2,7 @@
 
 use core::task::Waker;
 
-use ecluse_core::{Closed, Slot};
+use super::super::subject::{Closed, Slot};
 
 use crate::kit::{TestWaker, poll_once};
 use crate::{Runtime, Verdict};

@@ -4,7 +4,10 @@
 use core::future::poll_fn;
 use core::task::Poll;
 
-use ecluse_core::{AcquireOutcome, DefaultLock, Handoff, Line, Revocable, Slot};
+use super::super::subject::claim::Policy;
+use super::super::subject::{Handoff, ListLock, Revocable};
+use ecluse_core::line::Acquire;
+use ecluse_core::{Line, Slot};
 
 use crate::kit::{History, yield_now};
 use crate::{Ended, Runtime, Task, Verdict};
@@ -21,10 +24,7 @@ const EVENTS: usize = 8192;
 const TASKS: usize = 4;
 
 /// Waits, and goes in one of several ways; `turn` says which.
-async fn visit<P: ecluse_core::claim::Policy>(
-    slot: &'static Slot<P, DefaultLock, History<EVENTS>>,
-    turn: usize,
-) {
+async fn visit<P: Policy>(slot: &'static Slot<P, ListLock, History<EVENTS>>, turn: usize) {
     let mut wait = core::pin::pin!(slot.claim());
     match turn % 5 {
         // Leaves the queue, or passes on, or has it at once.
@@ -49,7 +49,7 @@ async fn visit<P: ecluse_core::claim::Policy>(
 }
 
 async fn w04_free_running_slot_has_a_legal_history<R: Runtime>(rt: R) -> Verdict {
-    type Observed = Slot<Handoff, DefaultLock, History<EVENTS>>;
+    type Observed = Slot<Handoff, ListLock, History<EVENTS>>;
     let slot: &'static Observed = rt.put(Slot::with_observer(History::new()));
     // A visit is four events at most.
     let rounds = rt.count(EVENTS / 4) / TASKS;
@@ -70,7 +70,7 @@ async fn w04_free_running_slot_has_a_legal_history<R: Runtime>(rt: R) -> Verdict
 }
 
 async fn w04_free_running_revocable_slot_has_a_legal_history<R: Runtime>(rt: R) -> Verdict {
-    type Observed = Slot<Revocable, DefaultLock, History<EVENTS>>;
+    type Observed = Slot<Revocable, ListLock, History<EVENTS>>;
     let slot: &'static Observed = rt.put(Slot::with_observer(History::new()));
     // With what is taken back and enlisted again: eight at most.
     let rounds = rt.count(EVENTS / 8) / TASKS;
@@ -92,20 +92,20 @@ async fn w04_free_running_revocable_slot_has_a_legal_history<R: Runtime>(rt: R) 
 }
 
 async fn w04_free_running_line_has_a_legal_history<R: Runtime>(rt: R) -> Verdict {
-    type Observed = Line<DefaultLock, History<EVENTS>>;
+    type Observed = Line<ListLock, History<EVENTS>>;
     let line: &'static Observed = rt.put(Line::with_observer(History::new()));
     let rounds = rt.count(EVENTS / 4) / TASKS;
     let tasks = core::array::from_fn::<_, TASKS, _>(|task| {
         rt.spawn(async move {
             for round in 0..rounds {
                 match line.try_acquire_token() {
-                    AcquireOutcome::Success(token) => {
+                    Acquire::Success(token) => {
                         yield_now().await;
                         if round % 2 == 0 {
                             token.release();
                         }
                     }
-                    AcquireOutcome::Failure(wait) => {
+                    Acquire::Failure(wait) => {
                         let mut wait = core::pin::pin!(wait);
                         if (task + round) % 3 == 0 {
                             let first = poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx))).await;

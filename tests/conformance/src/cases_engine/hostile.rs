@@ -5,8 +5,8 @@
 
 use core::task::{Poll, Waker};
 
-use ecluse_core::claim::{Claiming, Released};
-use ecluse_core::{Claim, Closed, Slot};
+use super::super::subject::claim::{Claiming, Released};
+use super::super::subject::{Claim, Closed, Slot};
 use futures_core::FusedFuture;
 use portable_atomic::{AtomicUsize, Ordering};
 

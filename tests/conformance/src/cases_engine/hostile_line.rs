@@ -2,8 +2,8 @@
 
 use core::task::Waker;
 
-use ecluse_core::line::HoldEnd;
-use ecluse_core::{AcquireIf, AcquireOutcome, Line, LineStatus, Token};
+use super::super::subject::line::HoldEnd;
+use super::super::subject::{AcquireIf, AcquireOutcome, Line, LineStatus, Token};
 use futures_core::FusedFuture;
 use portable_atomic::{AtomicUsize, Ordering};
 

@@ -1,6 +1,6 @@
 //! w05: panics of user code, what is finished in spite of them, and which one goes on.
 
-use ecluse_core::{Outcome, Slot};
+use super::super::subject::{Outcome, Slot};
 
 use super::super::cases::parts::{OnDrop, PANICKED, StaticSlot, Watcher, claimers, watchers};
 use crate::kit::{Callback, Parked, TestWaker};

@@ -4,8 +4,8 @@ use core::pin::pin;
 use core::task::Waker;
 use core::time::Duration;
 
-use ecluse_core::claim::Claiming;
-use ecluse_core::{Barging, Claim, Handoff, Refused, Revocable, Slot};
+use super::super::subject::claim::{Claiming, Policy};
+use super::super::subject::{Barging, Claim, Handoff, Refused, Revocable, Slot};
 use portable_atomic::Ordering;
 
 use super::super::cases::parts::counter;
@@ -29,12 +29,12 @@ cases! { engine revoke:
 type Revoking = &'static Slot<Revocable>;
 
 /// One who waits under a policy.
-struct One<P: ecluse_core::claim::Policy + 'static> {
+struct One<P: Policy + 'static> {
     wait: Parked<Claiming<&'static Slot<P>>>,
     waker: TestWaker,
 }
 
-impl<P: ecluse_core::claim::Policy> One<P> {
+impl<P: Policy> One<P> {
     const fn new() -> Self {
         Self {
             wait: Parked::new(),

@@ -8,10 +8,12 @@ use core::fmt::Debug;
 use core::future::poll_fn;
 use core::task::Poll;
 
-use ecluse_core::claim::{Claiming, Released};
-use ecluse_core::line::HoldEnd;
-use ecluse_core::observe::{Event, Numbered, Observer};
-use ecluse_core::{AcquireOutcome, Claim, DefaultLock, Handoff, Line, Revocable, Slot};
+use super::super::subject::claim::{Claiming, Policy, Released};
+use super::super::subject::line::{Hold, HoldEnd};
+use super::super::subject::observe::{Event, Numbered, Observer};
+use super::super::subject::{Claim, Handoff, ListLock, Revocable};
+use ecluse_core::line::Acquire;
+use ecluse_core::{Line, Slot};
 
 use crate::kit::{Guarded, Parked, Script, Text};
 use crate::{Runtime, Verdict};
@@ -69,16 +71,16 @@ const EVE: usize = 4;
 /// The most steps that a script has.
 const STEPS: usize = 40;
 
-type SlotOf<P> = &'static Slot<P, DefaultLock, Teller>;
+type SlotOf<P> = &'static Slot<P, ListLock, Teller>;
 
 /// One on the stage of a slot.
-struct Actor<P: ecluse_core::claim::Policy + 'static> {
+struct Actor<P: Policy + 'static> {
     held: Guarded<Option<Claim<SlotOf<P>>>>,
     wait: Parked<Claiming<SlotOf<P>>>,
     watch: Parked<Released<SlotOf<P>>>,
 }
 
-impl<P: ecluse_core::claim::Policy> Actor<P> {
+impl<P: Policy> Actor<P> {
     const fn new() -> Self {
         Self {
             held: Guarded::new(None),
@@ -151,13 +153,13 @@ impl<P: ecluse_core::claim::Policy> Actor<P> {
 }
 
 /// Plays a script on a slot of its own, and returns what was written.
-async fn play<R: Runtime, P: ecluse_core::claim::Policy>(
+async fn play<R: Runtime, P: Policy>(
     rt: R,
     script: &'static [(usize, Move)],
     revoke: fn(SlotOf<P>) -> bool,
 ) -> &'static Text
 where
-    Slot<P, DefaultLock, Teller>: Send + Sync,
+    Slot<P, ListLock, Teller>: Send + Sync,
     Actor<P>: Send + Sync,
 {
     let text: &'static Text = rt.put(Text::new());
@@ -260,11 +262,11 @@ async fn w04_trace_of_a_revocable_slot<R: Runtime>(rt: R) -> Verdict {
     verdict("revocable", text, include_str!("trace-revocable.txt"))
 }
 
-type TracedLine = &'static Line<DefaultLock, Teller>;
+type TracedLine = &'static Line<ListLock, Teller>;
 
 /// One on the stage of a line.
 struct Passenger {
-    held: Guarded<Option<ecluse_core::line::Hold<TracedLine>>>,
+    held: Guarded<Option<Hold<TracedLine>>>,
     wait: Parked<HoldEnd<TracedLine>>,
 }
 
@@ -280,11 +282,11 @@ impl Passenger {
         let say = |what: &dyn Debug| text.line(format_args!("  = {what:?}"));
         match step {
             Try | Wait => match line.try_acquire_token() {
-                AcquireOutcome::Success(token) => {
+                Acquire::Success(token) => {
                     say(&"token");
                     self.held.with(|held| *held = Some(token));
                 }
-                AcquireOutcome::Failure(wait) => {
+                Acquire::Failure(wait) => {
                     say(&"busy");
                     self.wait.park(wait);
                 }

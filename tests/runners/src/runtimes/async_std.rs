@@ -2,13 +2,13 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::async_std::future::timeout;
 use ::async_std::task::{self, JoinHandle};
 use ::smol::future::{self, FutureExt};
-use ecluse_conformance::{Caps, Case, Clock, Ended, Interrupt, Runtime, Task, Timer, Verdict};
+use ecluse_conformance::{Caps, Case, Ended, Interrupt, Runtime, Task, Verdict};
+use ecluse_smol::async_std::AsyncStdTimer;
 
 use crate::column::{self, Suite};
 use crate::host::{self, watch};
@@ -51,33 +51,6 @@ impl Task for Handle {
             }
         })
         .await
-    }
-}
-
-/// async-std's clock and sleep.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AsyncStdTimer;
-
-impl Clock for AsyncStdTimer {
-    type Instant = Instant;
-
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn after(&self, from: Instant, by: Duration) -> Instant {
-        from.checked_add(by)
-            .unwrap_or_else(|| from + Duration::from_secs(86400 * 365 * 30))
-    }
-}
-
-impl Timer for AsyncStdTimer {
-    type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-    fn sleep_until(&self, at: Instant) -> Self::Sleep {
-        Box::pin(async move {
-            task::sleep(at.saturating_duration_since(Instant::now())).await;
-        })
     }
 }
 

@@ -8,12 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration as StdDuration;
 
-use ecluse_conformance::{Caps, Case, Clock, Ended, Interrupt, Runtime, Task, Timer, Verdict};
+use ecluse_conformance::{Caps, Case, Ended, Interrupt, Runtime, Task, Verdict};
+use ecluse_embassy::EmbassyTimer;
 use embassy_executor::{Executor, SendSpawner};
 use embassy_futures::select::select;
-use embassy_time::{Duration, Instant, with_timeout};
+use embassy_time::{Duration, with_timeout};
 
 use crate::column::{self, Suite};
 use crate::host::{self, watch};
@@ -115,34 +115,6 @@ impl Task for Handle {
 
     async fn abort(self) -> Ended {
         unreachable!("n/a on embassy")
-    }
-}
-
-/// embassy's clock and timer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct EmbassyTimer;
-
-impl Clock for EmbassyTimer {
-    type Instant = Instant;
-
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn after(&self, from: Instant, by: StdDuration) -> Instant {
-        // Rounded up: never early.
-        let ticks = (by.as_nanos() * u128::from(embassy_time::TICK_HZ)).div_ceil(1_000_000_000);
-        let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);
-        from.checked_add(Duration::from_ticks(ticks))
-            .unwrap_or(Instant::MAX)
-    }
-}
-
-impl Timer for EmbassyTimer {
-    type Sleep = embassy_time::Timer;
-
-    fn sleep_until(&self, at: Instant) -> embassy_time::Timer {
-        embassy_time::Timer::at(at)
     }
 }
 

@@ -4,12 +4,13 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::smol::channel::{Sender, bounded};
 use ::smol::future::{self, FutureExt};
 use ::smol::{Executor, block_on};
-use ecluse_conformance::{Caps, Case, Clock, Ended, Interrupt, Runtime, Task, Timer, Verdict};
+use ecluse_conformance::{Caps, Case, Ended, Interrupt, Runtime, Task, Verdict};
+use ecluse_smol::SmolTimer;
 
 use crate::column::{self, Suite};
 use crate::host::{self, watch};
@@ -91,45 +92,6 @@ impl Task for Handle {
             }
         })
         .await
-    }
-}
-
-/// smol's timer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SmolTimer;
-
-impl Clock for SmolTimer {
-    type Instant = Instant;
-
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn after(&self, from: Instant, by: Duration) -> Instant {
-        from.checked_add(by)
-            .unwrap_or_else(|| from + Duration::from_secs(86400 * 365 * 30))
-    }
-}
-
-/// A wait for smol's timer, with its output dropped.
-pub(crate) struct Sleep(::smol::Timer);
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<()> {
-        self.0.poll(cx).map(drop)
-    }
-}
-
-impl Timer for SmolTimer {
-    type Sleep = Sleep;
-
-    fn sleep_until(&self, at: Instant) -> Sleep {
-        Sleep(::smol::Timer::at(at))
     }
 }
 

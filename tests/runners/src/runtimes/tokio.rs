@@ -6,8 +6,9 @@ use std::time::Duration;
 use ::tokio::runtime::{Builder, Runtime as Tokio};
 use ::tokio::sync::oneshot;
 use ::tokio::task::{JoinError, JoinHandle};
-use ::tokio::time::{self, Instant, Sleep};
-use ecluse_conformance::{Caps, Case, Clock, Ended, Interrupt, Runtime, Task, Timer, Verdict};
+use ::tokio::time;
+use ecluse_conformance::{Caps, Case, Ended, Interrupt, Runtime, Task, Verdict};
+use ecluse_tokio::TokioTimer;
 
 use crate::column::{self, Suite};
 use crate::host::{self, watch};
@@ -68,32 +69,6 @@ impl Task for Handle {
     async fn abort(self) -> Ended {
         self.0.abort();
         ended(self.0.await)
-    }
-}
-
-/// tokio's timer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TokioTimer;
-
-impl Clock for TokioTimer {
-    type Instant = Instant;
-
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn after(&self, from: Instant, by: Duration) -> Instant {
-        // As far as tokio's own "far future": about thirty years.
-        from.checked_add(by)
-            .unwrap_or_else(|| from + Duration::from_secs(86400 * 365 * 30))
-    }
-}
-
-impl Timer for TokioTimer {
-    type Sleep = Sleep;
-
-    fn sleep_until(&self, at: Instant) -> Sleep {
-        time::sleep_until(at)
     }
 }
 
