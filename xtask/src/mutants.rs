@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATTERN")]
     only: Option<String>,
     /// Seconds after which a model or the unit tests count as hanging.
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = 180)]
     limit: u64,
 }
 
@@ -43,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     let place = workspace::results().join("mutants");
     let tree = place.join("tree");
     copy_tree(&root, &tree)?;
+    build_quickly(&place)?;
     println!("the unbroken copy first");
     let bench = Bench::set_up(
         &tree,
@@ -133,6 +134,16 @@ fn choose(all: Vec<Mutant>, only: Option<&str>) -> Result<Vec<Mutant>> {
         names.join("\n  ")
     );
     Ok(chosen)
+}
+
+/// The tree is built again for each mutant: what takes time and changes no result is off. Cargo reads it from above the
+/// tree.
+fn build_quickly(place: &Path) -> Result<()> {
+    let dir = place.join(".cargo");
+    fs::create_dir_all(&dir)?;
+    let profiles = "[profile.dev]\nincremental = true\ndebug = false\n\n\
+                    [profile.release]\nincremental = true\ndebug = false\n";
+    fs::write(dir.join("config.toml"), profiles).context("cannot write the copy's configuration")
 }
 
 fn read(root: &Path, file: &str) -> Result<String> {

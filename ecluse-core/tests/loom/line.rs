@@ -21,6 +21,9 @@ models!(
     close_meets_release_and_wait,
     gate_misses_no_release,
     cohort_of_three_in_two_batches,
+    refusal_orders_data,
+    close_orders_data,
+    slow_release_orders_data,
 );
 
 fn token(line: &Line) -> Option<ecluse_core::Token<'_>> {
@@ -379,4 +382,76 @@ fn cohort_of_three_in_two_batches() {
     assert_eq!(ready(poll(first.as_mut())), Outcome::Done);
     assert_eq!(ready(poll(last.as_mut())), Outcome::Done);
     assert!(!shared.lock.has_waiters());
+}
+
+/// A refusal names the hold that it was refused for: what the holds before did is seen.
+fn refusal_orders_data() {
+    let shared = line();
+    let held = token(&shared.lock).unwrap();
+    let first = held.generation();
+    let refused = spawn({
+        let shared = shared.clone();
+        move || match shared.lock.try_acquire_token() {
+            AcquireOutcome::Success(token) => {
+                assert_eq!(shared.data.get(), 1);
+                token.release();
+            }
+            AcquireOutcome::Failure(wait) if wait.generation() != first => {
+                assert_eq!(shared.data.get(), 1);
+            }
+            AcquireOutcome::Failure(_) => {}
+        }
+    });
+    shared.data.add();
+    held.release();
+    let again = token(&shared.lock);
+    refused.join().unwrap();
+    drop(again);
+    assert!(!shared.lock.is_busy());
+}
+
+/// What the closer did before is seen by whoever learns that it is closed.
+fn close_orders_data() {
+    let shared = line();
+    let observer = spawn({
+        let shared = shared.clone();
+        move || {
+            if shared.lock.is_closed() {
+                assert_eq!(shared.data.get(), 1);
+            }
+            if let AcquireOutcome::Failure(wait) = shared.lock.try_acquire_token() {
+                assert_eq!(ready(poll(pin!(wait))), Outcome::Closed);
+                assert_eq!(shared.data.get(), 1);
+            }
+        }
+    });
+    shared.data.add();
+    assert!(shared.lock.close());
+    observer.join().unwrap();
+}
+
+/// The slow release publishes as the fast one does: to whoever finds the line free, without a lock.
+fn slow_release_orders_data() {
+    let shared = line();
+    let held = token(&shared.lock).unwrap();
+    let mut queued = pin!(wait(&shared.lock));
+    assert!(poll(queued.as_mut()).is_pending());
+    let looker = spawn({
+        let shared = shared.clone();
+        move || {
+            if !shared.lock.is_busy() {
+                assert_eq!(shared.data.get(), 1);
+            }
+            if let Some(token) = token(&shared.lock) {
+                shared.data.add();
+                token.release();
+            }
+        }
+    });
+    shared.data.add();
+    held.release();
+    looker.join().unwrap();
+    let outcome = ready(poll(queued.as_mut()));
+    assert_eq!(outcome, Outcome::Done);
+    assert!(!shared.lock.is_busy() && !shared.lock.has_waiters());
 }

@@ -13,6 +13,8 @@ models!(
     grant_and_revoke_meet_abandon,
     grant_and_revoke_meet_a_waker_change,
     revoked_waiter_enlists_in_front,
+    late_revocation_enlists_in_front,
+    late_revocation_under_a_waker_change,
     revoke_meets_close,
     barging_meets_observe,
     barging_meets_drop,
@@ -178,6 +180,55 @@ fn revoked_waiter_enlists_in_front() {
     assert!(poll(third.as_mut()).is_pending());
     ready(poll(first.as_mut())).unwrap().release();
     ready(poll(third.as_mut())).unwrap().release();
+    assert!(!shared.lock.is_claimed() && !shared.lock.has_waiters());
+}
+
+/// The revocation comes between a poll's look at the state and its lock.
+fn late_revocation_enlists_in_front() {
+    late_revocation(false);
+}
+
+/// The same, and the grant comes there, too.
+fn late_revocation_under_a_waker_change() {
+    late_revocation(true);
+}
+
+fn late_revocation(change: bool) {
+    let shared = revocable();
+    let claim = shared.lock.try_claim().unwrap();
+    let mut waits = [(); 3].map(|()| Box::pin(Slot::claim_owned(&shared.lock)));
+    for wait in &mut waits {
+        assert!(poll(wait.as_mut()).is_pending());
+    }
+    let [mut first, mut second, mut third] = waits;
+    let (_, waker) = Wakes::new();
+    let mut claim = Some(claim);
+    if !change {
+        claim.take().unwrap().release();
+    }
+    let poller = spawn(move || match poll_with(first.as_mut(), &waker) {
+        Poll::Ready(claim) => {
+            claim.unwrap().release();
+            None
+        }
+        Poll::Pending => Some(first),
+    });
+    drop(claim);
+    let revoked = shared.lock.revoke_unobserved();
+    if let Some(mut first) = poller.join().unwrap() {
+        let mut claim = poll(first.as_mut());
+        if revoked {
+            assert!(claim.is_pending(), "the second has it");
+            ready(poll(second.as_mut())).unwrap().release();
+            assert!(
+                poll(third.as_mut()).is_pending(),
+                "the revoked one was first"
+            );
+            claim = poll(first.as_mut());
+        }
+        ready(claim).unwrap().release();
+    }
+    drop((second, third));
     assert!(!shared.lock.is_claimed() && !shared.lock.has_waiters());
 }
 

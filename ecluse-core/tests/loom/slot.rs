@@ -25,6 +25,8 @@ models!(
     close_meets_enlist_and_release,
     close_orders_data,
     two_waiters_one_chain,
+    slow_release_orders_data,
+    slow_release_and_the_next_claim,
 );
 
 fn claims_exclude() {
@@ -471,5 +473,50 @@ fn two_waiters_one_chain() {
     let claim = ready(poll(second.as_mut())).unwrap();
     shared.data.add();
     claim.release();
+    assert!(!shared.lock.is_claimed() && !shared.lock.has_waiters());
+}
+
+/// The slow release publishes as the fast one does: to whoever finds the slot free, without a lock.
+fn slow_release_orders_data() {
+    let shared = slot();
+    let claim = shared.lock.try_claim().unwrap();
+    let mut queued = pin!(shared.lock.released());
+    assert!(poll(queued.as_mut()).is_pending());
+    let looker = spawn({
+        let shared = shared.clone();
+        move || {
+            if !shared.lock.is_claimed() {
+                assert_eq!(shared.data.get(), 1);
+            }
+            if block_now(&shared.lock).is_some() {
+                assert_eq!(shared.data.get(), 1);
+            }
+        }
+    });
+    shared.data.add();
+    claim.release();
+    looker.join().unwrap();
+    assert_eq!(ready(poll(queued.as_mut())), Outcome::Done);
+    assert!(!shared.lock.has_waiters());
+}
+
+fn slow_release_and_the_next_claim() {
+    let shared = slot();
+    let claim = shared.lock.try_claim().unwrap();
+    let mut queued = pin!(shared.lock.released());
+    assert!(poll(queued.as_mut()).is_pending());
+    let next = spawn({
+        let shared = shared.clone();
+        move || {
+            if let Ok(claim) = shared.lock.try_claim() {
+                shared.data.add();
+                claim.release();
+            }
+        }
+    });
+    shared.data.add();
+    claim.release();
+    next.join().unwrap();
+    assert_eq!(ready(poll(queued.as_mut())), Outcome::Done);
     assert!(!shared.lock.is_claimed() && !shared.lock.has_waiters());
 }

@@ -20,6 +20,9 @@ use std::{
 /// Building takes this long at most.
 const BUILD_LIMIT: Duration = Duration::from_secs(1200);
 
+/// The feature sets that the unit tests run with: without `std` a panic unwinds at once, and other code is there for it.
+const FEATURES: [&str; 2] = ["std", "critical-section"];
+
 /// What came of a mutant under one word.
 #[derive(Clone, Debug)]
 pub(super) enum Verdict {
@@ -179,9 +182,18 @@ impl Bench {
         Ok(died)
     }
 
-    /// The unit tests of ecluse-core.
+    /// The unit tests of ecluse-core, with each set of features.
     fn unit(&self, word: Word) -> Result<Option<String>> {
-        let log = workspace::logs()?.join(format!("mutants-unit-{}.log", word.name()));
+        for features in FEATURES {
+            if let Some(by) = self.unit_with(word, features)? {
+                return Ok(Some(by));
+            }
+        }
+        Ok(None)
+    }
+
+    fn unit_with(&self, word: Word, features: &str) -> Result<Option<String>> {
+        let log = workspace::logs()?.join(format!("mutants-unit-{}-{features}.log", word.name()));
         let run = |extra: &[&str], limit| -> Result<(Exit, String)> {
             let build = if word == Word::Cas {
                 Build::Plain
@@ -189,17 +201,12 @@ impl Bench {
                 Build::NoCas
             };
             let mut cargo = cargo_in(&self.tree, &self.base, build);
+            // Without `--lib`: the core has no tests of its own inside.
             cargo
-                .args([
-                    "test",
-                    "-p",
-                    "ecluse-core",
-                    "--features",
-                    "std",
-                    "--lib",
-                    "--tests",
-                ])
-                .args(extra);
+                .args(["test", "-p", "ecluse-core", "--no-default-features"])
+                .args(["--features", features, "--test", "*"])
+                .args(extra)
+                .env("RUST_BACKTRACE", "0");
             let file = File::create(&log)?;
             let exit = process::run(&mut cargo, file.try_clone()?, file, limit, &NEVER)?;
             Ok((exit, String::from_utf8_lossy(&fs::read(&log)?).into_owned()))
@@ -218,11 +225,24 @@ impl Bench {
         let names = libtest::failed(&output);
         Ok(match exit {
             Exit::Success => None,
-            Exit::TimedOut(_) => Some(format!("the unit tests ({exit})")),
+            Exit::TimedOut(_) => Some(format!("the unit tests with {features} ({exit})")),
             _ if names.is_empty() => Some(format!(
-                "the unit tests ({exit}; none finished that is named)"
+                "the unit tests with {features} ({exit}; none finished that is named)"
             )),
-            _ => Some(format!("the unit test {}", names.join(", "))),
+            _ => Some(format!(
+                "the unit tests with {features}: {}",
+                some_of(&names)
+            )),
         })
+    }
+}
+
+/// Three names at most, and how many there are besides.
+fn some_of(names: &[&str]) -> String {
+    match names {
+        [a, b, c, more @ ..] if !more.is_empty() => {
+            format!("{a}, {b}, {c} and {} more", more.len())
+        }
+        _ => names.join(", "),
     }
 }
