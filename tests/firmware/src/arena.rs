@@ -23,6 +23,14 @@ static USED: AtomicUsize = AtomicUsize::new(0);
 /// # Panics
 /// If there is no room: the case needs a smaller scale.
 pub fn put<T: Send + Sync + 'static>(value: T) -> &'static T {
+    put_mut(value)
+}
+
+/// [`put`] for a value of one owner.
+///
+/// # Panics
+/// As [`put`].
+pub fn put_mut<T: Send + 'static>(value: T) -> &'static mut T {
     const { assert!(align_of::<T>() <= 16) };
     let take = |used: usize| Some(used.next_multiple_of(align_of::<T>()) + size_of::<T>());
     let before = USED.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take);
@@ -37,7 +45,7 @@ pub fn put<T: Send + Sync + 'static>(value: T) -> &'static T {
     unsafe {
         let place = BYTES.0.get().cast::<u8>().add(start).cast::<T>();
         place.write(value);
-        &*place
+        &mut *place
     }
 }
 

@@ -1,4 +1,7 @@
-//! embassy on the chip as the suite's runtime: a static pool of places for futures of any type.
+//! embassy on the chip as the suite's runtime.
+//!
+//! A task's future lies in the arena, in as many bytes as it has; what the static pool's places hold is an erased
+//! pointer to it. The pool's tasks stay where they are for ever, since a timer queue may know one that has ended.
 
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
@@ -16,13 +19,16 @@ use pin_project_lite::pin_project;
 use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::arena;
-use crate::chip::{PLACES, ROOM, SCALE};
+use crate::chip::{PLACES, SCALE};
 
 /// The executor of the thread.
 #[derive(Clone, Copy)]
 pub struct Chip(pub SendSpawner);
 
-static POOL: [TaskStorage<Inline<ROOM>>; PLACES] = [const { TaskStorage::new() }; PLACES];
+/// Room for what leads to a future in the arena.
+type Erased = Inline<8>;
+
+static POOL: [TaskStorage<Erased>; PLACES] = [const { TaskStorage::new() }; PLACES];
 /// Tasks whose futures are not gone yet.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
@@ -142,9 +148,14 @@ impl Runtime for Chip {
         let place = POOL.iter().find_map(AvailableTask::claim);
         let place = place.expect("a free place in the pool");
         LIVE.fetch_add(1, Ordering::SeqCst);
-        let future = Some(future);
-        self.0
-            .spawn(place.initialize(move || Inline::new(Ending { future, end })));
+        let future = arena::put_mut(Ending {
+            future: Some(future),
+            end,
+        });
+        // SAFETY: Validity: it stays in the arena until the case is over, and is used through this pin alone; what it
+        // must do before its memory is used again it does when it ends (`settled`). Aliasing: the only reference.
+        let future = unsafe { Pin::new_unchecked(future) };
+        self.0.spawn(place.initialize(move || Erased::new(future)));
         Handle(end)
     }
 

@@ -13,11 +13,9 @@ pub use riscv::*;
 /// 64 KiB of RAM, or megabytes.
 const SMALL: bool = cfg!(not(target_has_atomic = "ptr"));
 
-/// Bytes for a case's values: half the RAM where there is little.
-pub const ARENA: usize = if SMALL { 26 << 10 } else { 1 << 20 };
+/// Bytes for a case's values and its tasks' futures: half the RAM where there is little.
+pub const ARENA: usize = if SMALL { 30 << 10 } else { 1 << 20 };
 /// Tasks at a time.
-pub const PLACES: usize = if SMALL { 20 } else { 80 };
-/// Bytes for a task's future.
-pub const ROOM: usize = if SMALL { 512 } else { 2048 };
+pub const PLACES: usize = 72;
 /// How often a case may repeat its step.
 pub const SCALE: usize = if SMALL { 16 } else { 2_000 };
