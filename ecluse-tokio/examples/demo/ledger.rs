@@ -65,10 +65,9 @@ impl Ledger {
     /// The service begins the mint that was asked for by `attempt`.
     pub(crate) fn mint(self: &Arc<Self>, attempt: u64) -> Minting {
         let mut book = self.book();
-        let concurrent = book
-            .in_service
-            .iter()
-            .any(|other| book.live.contains(other));
+        // A request may arrive when its requester is gone and another has set out.
+        let still_there = |attempt: &u64| book.live.contains(attempt);
+        let concurrent = still_there(&attempt) && book.in_service.iter().any(still_there);
         book.mints.begun += 1;
         book.mints.concurrent += u64::from(concurrent);
         book.in_service.insert(attempt);

@@ -1,9 +1,10 @@
 //! The clients of a run: hundreds of them, each with one request at a time, some of which are cut
 //! off at a random moment in one of the ways in which tokio cuts off a future.
 //!
-//! Invariant: every wait for a client's end is bounded. A client counts as hung if it does not end
-//! although nothing has moved in the whole run for [`STILL`]; as late if it is still moving after
-//! [`PATIENCE`].
+//! Invariant: every wait for a client's end is bounded. A client counts as hung if it waits for a
+//! renewal although nothing has moved in the whole run for [`STILL`]; as late if it is busy with
+//! something else then (TCP repeats a lost packet after a second or more), or if the run is still
+//! moving after [`PATIENCE`].
 
 use std::{
     io::{IsTerminal, Write},
@@ -24,7 +25,7 @@ use crate::{
     call::{Call, Failed, Renewal, Route},
     ledger::{Ledger, Mints},
     service,
-    timeline::Span,
+    timeline::{Doing, Span},
 };
 
 /// Nothing has moved for so long: what has not ended is hung.
@@ -60,7 +61,7 @@ pub(crate) struct Run {
     pub(crate) failed: u64,
     pub(crate) cut_off: u64,
     pub(crate) hung: usize,
-    /// Clients that were still busy when the patience was over.
+    /// Clients that had not ended, but were not hung.
     pub(crate) late: usize,
     pub(crate) mints: Mints,
     /// Sorted.
@@ -104,6 +105,13 @@ pub(crate) async fn run<R: Renewal>(args: &Args) -> Run {
         client.abort();
         let _ = timeout(STILL, client).await;
     }
+    let spans = route.timeline.take();
+    let waiting = |span: &&Span| span.to > took && span.doing == Doing::Waiting;
+    let hung = match left {
+        Left::Still(_) => spans.iter().filter(waiting).count(),
+        Left::Moving(_) => 0,
+    };
+    let (Left::Still(left) | Left::Moving(left)) = left;
     let mut latencies = std::mem::take(&mut *lock(&tally.latencies));
     latencies.sort_unstable();
     Run {
@@ -114,19 +122,21 @@ pub(crate) async fn run<R: Renewal>(args: &Args) -> Run {
         refused: tally.refused.load(Ordering::Relaxed),
         failed: tally.failed.load(Ordering::Relaxed),
         cut_off: tally.cut_off.load(Ordering::Relaxed),
-        hung: left.hung,
-        late: left.late,
+        hung,
+        late: left - hung,
         mints: route.ledger.mints(),
         latencies,
-        spans: route.timeline.take(),
+        spans,
         took,
     }
 }
 
-/// The clients that did not end.
-struct Left {
-    hung: usize,
-    late: usize,
+/// How many clients did not end.
+enum Left {
+    /// And nothing moves any more.
+    Still(usize),
+    /// Though they may yet.
+    Moving(usize),
 }
 
 /// Waits for the end of all clients, showing how it goes.
@@ -165,15 +175,9 @@ async fn all_ended(
                 println!();
             }
             return if still {
-                Left {
-                    hung: left,
-                    late: 0,
-                }
+                Left::Still(left)
             } else {
-                Left {
-                    hung: 0,
-                    late: left,
-                }
+                Left::Moving(left)
             };
         }
         sleep(Duration::from_millis(if show { 50 } else { 20 })).await;

@@ -9,12 +9,15 @@ use axum::{
     http::{HeaderMap, StatusCode, header::AUTHORIZATION},
     routing::{get, post},
 };
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use crate::{args::Args, ledger::Ledger};
 
 /// The header by which the referee knows an attempt again.
 pub(crate) const ATTEMPT: &str = "x-attempt";
+
+/// More connections than this wait only where the system allows it.
+const BACKLOG: u32 = 16_384;
 
 #[derive(Clone)]
 struct Service {
@@ -34,7 +37,10 @@ pub(crate) async fn start(args: &Args, ledger: Arc<Ledger>) -> std::io::Result<S
         .route("/data", get(data))
         .route("/token", post(token))
         .with_state(service);
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    // All clients may come at once.
+    let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
