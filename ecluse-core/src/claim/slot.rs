@@ -30,7 +30,7 @@ use crate::{
 };
 
 pub(super) const FREE: usize = 0;
-const HELD: usize = 1;
+pub(super) const HELD: usize = 1;
 const WAITERS: usize = 2;
 pub(super) const DONE: usize = 4;
 

@@ -3,7 +3,7 @@
 use super::{
     Claim, SlotRef,
     policy::{Choice, Grantee},
-    slot::{Announced, ClaimGrant, DONE, Ending, FREE, Rings},
+    slot::{Announced, ClaimGrant, DONE, Ending, FREE, HELD, Rings},
 };
 use crate::{
     Closed, Outcome, Refused,
@@ -49,7 +49,12 @@ impl<R: SlotRef> Protocol for ToClaim<R> {
         if Self::HEARD {
             return None;
         }
-        match self.0.slot().take() {
+        let slot = self.0.slot();
+        // Relaxed: a look, so that finding it held costs no read-modify-write; `take` decides.
+        if !<R::Policy as Choice>::BARGING && slot.word.load(Ordering::Relaxed) & HELD != 0 {
+            return None;
+        }
+        match slot.take() {
             Ok(()) => Some(ClaimGrant::Free),
             Err(Refused::Closed) => Some(ClaimGrant::Closed),
             Err(Refused::Busy) => None,

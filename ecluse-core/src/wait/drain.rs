@@ -94,9 +94,16 @@ impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, G> {
 
     fn go_on(&mut self) {
         loop {
-            while let Some(waker) = self.wakers.pop() {
-                self.user.call(|| waker.wake());
+            // One guard a batch, not a waker: a panic leaves the loop, and the rest is gone on with.
+            while !self.wakers.is_empty() {
+                let wakers = &mut self.wakers;
+                self.user.call(|| {
+                    while let Some(waker) = wakers.pop() {
+                        waker.wake();
+                    }
+                });
             }
+            self.wakers.clear();
             if !self.linked {
                 return;
             }
@@ -151,12 +158,16 @@ impl Batch {
     }
 
     fn pop(&mut self) -> Option<Waker> {
-        if self.is_empty() {
-            (self.taken, self.len) = (0, 0);
-            return None;
-        }
-        let waker = self.wakers.get_mut(self.taken).and_then(Option::take);
+        let waker = self
+            .wakers
+            .get_mut(self.taken..self.len)?
+            .first_mut()?
+            .take();
         self.taken += 1;
         waker
+    }
+
+    fn clear(&mut self) {
+        (self.taken, self.len) = (0, 0);
     }
 }

@@ -277,12 +277,14 @@ impl<T: Target> Wait<T> {
 /// What a step leaves for after the lock: a waker to drop, events to tell. The first panic goes on.
 #[inline(always)]
 fn after<T: Target>(target: &T, waker: Option<Waker>, notes: T::Notes) {
-    if waker.is_some() || T::HEARD {
-        let mut user = UserCode::new();
-        user.call(|| drop(waker));
-        user.call(|| target.tell(notes));
-        user.rethrow();
+    if !T::HEARD {
+        // One call of user code, and nothing to be done after it.
+        return drop(waker);
     }
+    let mut user = UserCode::new();
+    user.call(|| drop(waker));
+    user.call(|| target.tell(notes));
+    user.rethrow();
 }
 
 impl<T: Target> Future for Wait<T> {
