@@ -1,7 +1,6 @@
 //! The clock of the standard library and the timer of async-io, which smol and async-std share.
 //!
-//! Invariant: no moment that [`SmolTimer`] gives makes the reactor's own arithmetic overflow, hence
-//! the last moment is [`ROUNDING`] before the platform's.
+//! Invariant: no moment that the timer gives makes the runtime's own arithmetic overflow.
 
 use core::{
     future::Future,
@@ -11,10 +10,7 @@ use core::{
 };
 use std::time::Instant;
 
-use ecluse_core::runtime::{Clock, Timer};
-
-/// Room for the rounding of a reactor.
-const ROUNDING: Duration = Duration::from_secs(1);
+use ecluse_core::runtime::{Clock, Timer, instant_after};
 
 /// smol's time. It needs no executor: where none drives the reactor, async-io's own thread does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,9 +24,7 @@ impl Clock for SmolTimer {
     }
 
     fn after(&self, from: Instant, by: Duration) -> Instant {
-        by.checked_add(ROUNDING)
-            .and_then(|with_room| from.checked_add(with_room))
-            .map_or_else(|| last(from), |_| from + by)
+        instant_after(from, by)
     }
 }
 
@@ -53,20 +47,6 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.0).poll(cx).map(drop)
     }
-}
-
-/// The clock's last moment, found from `from`: the standard library names none.
-#[cold]
-fn last(from: Instant) -> Instant {
-    let mut last = from;
-    let steps = (0..u64::BITS)
-        .map(|bit| Duration::from_secs(1 << bit))
-        .rev()
-        .chain((0..30).map(|bit| Duration::from_nanos(1 << bit)).rev());
-    for step in steps {
-        last = last.checked_add(step).unwrap_or(last);
-    }
-    last.checked_sub(ROUNDING).unwrap_or(from)
 }
 
 #[cfg(test)]

@@ -1,16 +1,11 @@
 //! The clock and the timer of tokio. A paused clock (`tokio::time::pause`) is followed.
 //!
-//! Invariant: no moment that [`TokioTimer`] gives makes tokio's own arithmetic overflow. tokio
-//! rounds deadlines up to its next millisecond, hence the last moment is [`ROUNDING`] before the
-//! platform's.
+//! Invariant: no moment that the timer gives makes the runtime's own arithmetic overflow.
 
 use core::time::Duration;
 
-use ecluse_core::runtime::{Clock, Timer};
+use ecluse_core::runtime::{Clock, Timer, instant_after};
 use tokio::time::Instant;
-
-/// Room for the rounding of a driver.
-const ROUNDING: Duration = Duration::from_secs(1);
 
 /// tokio's time. Waits need a runtime whose time driver is enabled; reading the clock does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,9 +19,7 @@ impl Clock for TokioTimer {
     }
 
     fn after(&self, from: Instant, by: Duration) -> Instant {
-        by.checked_add(ROUNDING)
-            .and_then(|with_room| from.checked_add(with_room))
-            .map_or_else(|| last(from), |_| from + by)
+        Instant::from_std(instant_after(from.into_std(), by))
     }
 }
 
@@ -38,20 +31,6 @@ impl Timer for TokioTimer {
     fn sleep_until(&self, at: Instant) -> Self::Sleep {
         tokio::time::sleep_until(at)
     }
-}
-
-/// The clock's last moment, found from `from`: the standard library names none.
-#[cold]
-fn last(from: Instant) -> Instant {
-    let mut last = from;
-    let steps = (0..u64::BITS)
-        .map(|bit| Duration::from_secs(1 << bit))
-        .rev()
-        .chain((0..30).map(|bit| Duration::from_nanos(1 << bit)).rev());
-    for step in steps {
-        last = last.checked_add(step).unwrap_or(last);
-    }
-    last.checked_sub(ROUNDING).unwrap_or(from)
 }
 
 #[cfg(test)]

@@ -229,6 +229,10 @@ impl<L: Lock, O: Observer> Line<L, O> {
     /// that was abandoned since `seen` does not count. Of several, only the last one's end is
     /// known; then the answer is `Outdated`, and the retry will tell.)
     ///
+    /// The generation that goes with a value is read *before* the value, or written with it
+    /// ([`Hold::next_generation`]): it may then be older than the value, which costs a retry, but
+    /// never newer, which would cost a renewal.
+    ///
     /// It is re-election, too: of *n* waiters that were told `Abandoned`, each asks with its
     /// [`generation`](Wait::generation); exactly one gets the token, the others wait for that one.
     pub fn acquire_if(&self, seen: Generation) -> TryAcquireIf<&Self> {

@@ -49,6 +49,23 @@ impl<R: LineRef> Hold<R> {
         Generation::of(self.word)
     }
 
+    /// The generation from the end of this hold on: what to keep with the value that this hold
+    /// makes, for [`acquire_if`](Line::acquire_if) later.
+    ///
+    /// ```
+    /// use ecluse_core::{AcquireIf, AcquireOutcome, Line, Local};
+    /// let line = Line::<Local>::new();
+    /// let AcquireOutcome::Success(token) = line.try_acquire_token() else { panic!() };
+    /// let fresh = ("credential", token.next_generation());
+    /// token.release();
+    /// // Refused later, with nothing done in between: it is renewed.
+    /// assert!(matches!(line.acquire_if(fresh.1), AcquireIf::Success(_)));
+    /// ```
+    #[must_use]
+    pub fn next_generation(&self) -> Generation {
+        self.generation().next()
+    }
+
     /// The line.
     #[must_use]
     pub fn line(&self) -> &R {

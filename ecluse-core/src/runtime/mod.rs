@@ -5,12 +5,15 @@
 //! |---|---|
 //! | `bind` | `bind_timer!`, the sugar of an adapter |
 //! | `deadline` | a wait with a time bound; a claim that does not suffer a stalled grantee |
+//! | `instant` | sums on the standard clock that saturate |
 //! | `tally` | `Tally` and `Ticket`: joining and cancelling spawned futures without a join handle |
 //! | `inline` | a future of any type in a place of fixed size, for static task pools |
 
 mod bind;
 mod deadline;
 mod inline;
+#[cfg(feature = "std")]
+mod instant;
 mod tally;
 
 pub use self::{
@@ -18,6 +21,9 @@ pub use self::{
     inline::Inline,
     tally::{Cancelled, Joined, Tally, TallyRef, Ticket, ToCancel, ToJoin},
 };
+
+#[cfg(feature = "std")]
+pub use self::instant::instant_after;
 
 use core::{fmt, future::Future, time::Duration};
 
