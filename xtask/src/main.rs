@@ -16,6 +16,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod firmware;
 mod libtest;
 mod loom;
 mod matrix;

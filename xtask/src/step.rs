@@ -80,13 +80,22 @@ impl Run {
 
     /// Runs a command with its stdout in a file of its own: returns how it ended, its stdout and its stderr.
     pub(crate) fn run_apart(&mut self, command: &mut Command) -> Result<(Exit, String, String)> {
+        self.run_within(command, self.left())
+    }
+
+    /// As `run_apart`, killed after `limit` at the latest.
+    pub(crate) fn run_within(
+        &mut self,
+        command: &mut Command,
+        limit: Duration,
+    ) -> Result<(Exit, String, String)> {
         let out = self.log.with_extension("out");
         self.programs += 1;
         let exit = process::run(
             command,
             File::create(&out)?,
             File::create(&self.log)?,
-            self.left(),
+            self.left().min(limit),
             &process::NEVER,
         )?;
         let read =

@@ -114,7 +114,7 @@ fn conclude(reports: &[Report], problems: &mut Vec<String>, args: &Args) -> Resu
     problems.extend(trace::compare(reports));
     if args.write_readme {
         ensure!(
-            reports.len() == conformance::RUNTIMES.len(),
+            reports.len() == conformance::columns().len(),
             "README.md is not written: not every runtime was run"
         );
         let path = workspace::root().join("README.md");

@@ -11,7 +11,7 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 /// Debian's compiler, its cargo, and the library's source that belongs to it.
@@ -44,6 +44,21 @@ impl Toolchain {
         format!("{compiler}, {core}")
     }
 
+    /// Whether the compiler brings its own linker for chips, as rustup's do. If not, `ld.lld` is to be found.
+    pub(crate) fn has_linker(&self) -> bool {
+        let rustc = match &self.rustc {
+            Some(rustc) => rustc.clone(),
+            None => env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from),
+        };
+        let Some(Ok(hosts)) = sysroot(&rustc).map(|root| fs::read_dir(root.join("lib/rustlib")))
+        else {
+            return false;
+        };
+        hosts
+            .flatten()
+            .any(|host| host.path().join("bin/rust-lld").is_file())
+    }
+
     /// `cargo SUBCOMMAND` for the target, in `dir`, into a target directory that no other compiler uses.
     pub(crate) fn cargo(&self, subcommand: &str, dir: &Path) -> Command {
         let mut cargo = Command::new(&self.cargo);
@@ -58,6 +73,14 @@ impl Toolchain {
             "chips"
         };
         cargo.env("CARGO_TARGET_DIR", workspace::target_base().join(place));
+        if !self.has_linker() {
+            let target = &self.target;
+            cargo
+                .arg("--config")
+                .arg(format!("target.{target}.linker='ld.lld'"));
+            let flags = format!("target.{target}.rustflags=['-Clinker-flavor=ld.lld']");
+            cargo.arg("--config").arg(flags);
+        }
         if let Some(rustc) = &self.rustc {
             cargo
                 .env("RUSTC", rustc)
@@ -71,15 +94,66 @@ impl Toolchain {
     }
 }
 
+/// What to do about a target that nothing here compiles for and that we may not install anything for.
+pub(crate) fn lacking(target: &str) -> Option<String> {
+    let lacks = find(target).is_none() && !may_install();
+    lacks.then(|| {
+        format!(
+            "nothing here compiles for {target}: run {}",
+            commands(target)
+        )
+    })
+}
+
+/// What to do about a program that is missing and that we may not install.
+pub(crate) fn lacking_tool(program: &str, package: &str) -> Option<String> {
+    let lacks = !runs(program) && !may_install();
+    lacks.then(|| format!("{program} is missing: run {}", install_command(&[package])))
+}
+
+/// Sees that a program is there, installing its package if we may.
+pub(crate) fn tool(program: &str, package: &str) -> Result<()> {
+    if runs(program) {
+        return Ok(());
+    }
+    let command = install_command(&[package]);
+    if !may_install() {
+        bail!("{program} is missing: run {command}");
+    }
+    eprintln!("{program} is missing: installing {package}");
+    install(&[package]).with_context(|| format!("run {command}"))?;
+    if !runs(program) {
+        bail!("{package} is installed, but {program} does not run: run {command}");
+    }
+    Ok(())
+}
+
+fn runs(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null());
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+fn install_command(packages: &[&str]) -> String {
+    format!(
+        "`apt-get update && apt-get install --no-install-recommends {}`",
+        packages.join(" ")
+    )
+}
+
+fn commands(target: &str) -> String {
+    format!(
+        "either `rustup target add {target}` or {}",
+        install_command(PACKAGES)
+    )
+}
+
 /// Finds a toolchain for `target`, installing the system's packages if nothing else is there and we may.
 pub(crate) fn for_target(target: &str) -> Result<Toolchain> {
     if let Some(found) = find(target) {
         return Ok(found);
     }
-    let commands = format!(
-        "either `rustup target add {target}` or `apt-get install --no-install-recommends {}`",
-        PACKAGES.join(" ")
-    );
+    let commands = commands(target);
     if !may_install() {
         bail!("nothing here compiles for {target}: run {commands}");
     }

@@ -1,6 +1,7 @@
-//! What is said to the host: the lines of the conformance protocol (see `xtask/src/protocol.rs`), and one more.
+//! What is said to the host: the lines of the conformance protocol (see `xtask/src/protocol.rs`), and two more.
 //!
 //! ```text
+//! begin COLUMN  index  module::name
 //! next  COLUMN  index      this image can not go on: boot again, and begin with the case of that index
 //! ```
 
@@ -48,6 +49,10 @@ pub fn asked(text: &'static str) -> Asked {
 /// From now on this case is running; `None`: none is.
 pub fn running(case: Option<(&'static Case, usize)>) {
     let now = embassy_time::Instant::now().as_millis();
+    if let Some((case, index)) = case {
+        let name = format_args!("{}::{}", case.module, case.name);
+        line("begin", &[&index, &name]);
+    }
     let running = case.map(|(case, index)| (case, index, now));
     critical_section::with(|cs| RUNNING.borrow(cs).set(running));
 }

@@ -1,8 +1,10 @@
-//! The conformance suite's steps: the runner is built once, then run for each runtime.
+//! The conformance suite's steps: the runner is built once, then run for each runtime of the host; each chip has an image
+//! of its own.
 
 use super::Session;
 use crate::{
     cargo::{built, cargo, scrub},
+    firmware::{CHIPS, Chip},
     process::Exit,
     protocol,
     step::Run,
@@ -12,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use core::time::Duration;
 use std::process::Command;
 
-/// The runtimes that must be in the matrix. The runner's own list is compared with this one, so that none gets lost.
+/// The hosts' runtimes that must be in the matrix. The runner's own list is compared with this one, so that none gets lost.
 pub(crate) const RUNTIMES: &[&str] = &[
     "tokio-ct",
     "tokio-mt",
@@ -22,6 +24,12 @@ pub(crate) const RUNTIMES: &[&str] = &[
     "sim",
     "reference",
 ];
+
+/// All columns of the matrix: the hosts' runtimes, then the chips.
+pub(crate) fn columns() -> Vec<&'static str> {
+    let chips = CHIPS.iter().map(|chip| chip.name);
+    RUNTIMES.iter().copied().chain(chips).collect()
+}
 
 /// Builds the runner and sees that it knows the same runtimes as we do, and at least one case that was asked for.
 pub(super) fn build_runner(case: Option<&str>, run: &mut Run, session: &mut Session) -> Result<()> {
@@ -78,7 +86,46 @@ pub(super) fn run_on(
     }
     scrub(&mut command);
     let (exit, stdout, stderr) = run.run_apart(&mut command)?;
-    let report = protocol::parse(runtime, &stdout);
+    accept(runtime, &stdout, &stderr, exit, run, session)
+}
+
+/// Sees that everything is there that the chips' steps need, and installs what is not.
+pub(super) fn chip_tools(run: &mut Run) -> Result<()> {
+    for chip in CHIPS {
+        let toolchain = chip.toolchain()?;
+        run.programs += 1;
+        println!(
+            "    {}: {}, {}",
+            chip.name,
+            chip.target,
+            toolchain.describe()
+        );
+    }
+    Ok(())
+}
+
+/// Builds the suite for a chip and runs it there.
+pub(super) fn run_on_chip(
+    chip: &Chip,
+    case: Option<&str>,
+    run: &mut Run,
+    session: &mut Session,
+) -> Result<()> {
+    let image = chip.build_suite(run)?;
+    let lines = chip.run_suite(run, &image, case.unwrap_or_default())?;
+    accept(chip.name, &lines, "", Exit::Success, run, session)
+}
+
+/// Takes a column's report, and says what is wrong with it.
+fn accept(
+    runtime: &str,
+    stdout: &str,
+    stderr: &str,
+    exit: Exit,
+    run: &mut Run,
+    session: &mut Session,
+) -> Result<()> {
+    let report = protocol::parse(runtime, stdout);
     let failures = report.failures();
     let mut problems = report.problems.clone();
     if !failures.is_empty() {
@@ -97,4 +144,7 @@ pub(super) fn run_on(
 }
 
 /// What the suite may take on a runtime.
-pub(super) const BUDGET: Duration = Duration::from_secs(120);
+pub(super) const BUDGET: Duration = Duration::from_secs(25);
+
+/// What it may take on a chip, with building its image.
+pub(super) const CHIP_BUDGET: Duration = Duration::from_secs(75);

@@ -5,6 +5,7 @@
 use super::{Session, conformance, examples};
 use crate::{
     cargo::cargo,
+    firmware::{CHIPS, Chip, chip},
     libtest::{self, Tally},
     loom::{self, Models, Plan, Words},
     process::Exit,
@@ -15,12 +16,15 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use core::time::Duration;
 use std::{
+    collections::BTreeSet,
     process::{Command, Stdio},
     time::Instant,
 };
 
 /// The prefix of the conformance steps' names.
 const CONFORMANCE: &str = "conformance ";
+/// The step that finds or installs the chips' tools.
+const CHIP_TOOLS: &str = "chip-tools";
 /// The step that builds the runner.
 const RUNNER: &str = "runner";
 /// Preemptions that loom allows here; `cargo xtask loom` goes further.
@@ -59,11 +63,34 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
             body,
         });
     }
+    steps.push(Step {
+        missing: lacking(),
+        ..step(CHIP_TOOLS, 150, |run, _| conformance::chip_tools(run))
+    });
+    for chip in CHIPS {
+        let case = case.map(str::to_owned);
+        let body: Body<Session> = Box::new(move |run, session| {
+            conformance::run_on_chip(chip, case.as_deref(), run, session)
+        });
+        steps.push(Step {
+            name: format!("{CONFORMANCE}{}", chip.name),
+            budget: conformance::CHIP_BUDGET,
+            missing: chip.lacking(),
+            body,
+        });
+    }
     steps.push(step("size", 60, |run, _| size(run)));
     steps.push(step("loom", 600, |run, _| loom(run)));
     steps.push(step("examples", 180, |run, _| examples::run_all(run)));
     steps.push(step("demo", 120, |run, _| examples::demo(run)));
     steps
+}
+
+/// What the chips lack, all of them.
+fn lacking() -> Option<String> {
+    let lacking: BTreeSet<String> = CHIPS.iter().filter_map(Chip::lacking).collect();
+    let lacking: Vec<String> = lacking.into_iter().collect();
+    (!lacking.is_empty()).then(|| lacking.join("; "))
 }
 
 fn step(
@@ -86,11 +113,12 @@ pub(super) fn choose<S>(
     runtimes: &[String],
     only_cases: bool,
 ) -> Result<Vec<Step<S>>> {
+    let columns = conformance::columns();
     for runtime in runtimes {
         ensure!(
-            conformance::RUNTIMES.contains(&runtime.as_str()),
+            columns.contains(&runtime.as_str()),
             "there is no runtime `{runtime}`; there are: {}",
-            conformance::RUNTIMES.join(", ")
+            columns.join(", ")
         );
     }
     let names: Vec<String> = all.iter().map(|step| step.name.clone()).collect();
@@ -101,15 +129,26 @@ pub(super) fn choose<S>(
             names.join(", ")
         );
     }
-    if !runtimes.is_empty() || only_cases {
-        all.retain(|step| match step.name.strip_prefix(CONFORMANCE) {
-            Some(name) => runtimes.is_empty() || runtimes.iter().any(|runtime| runtime == name),
-            None => step.name == RUNNER,
-        });
-    } else if !steps.is_empty() {
-        let suite = steps.iter().any(|step| step.starts_with(CONFORMANCE));
-        all.retain(|step| steps.contains(&step.name) || (suite && step.name == RUNNER));
+    let column = |step: &str| step.strip_prefix(CONFORMANCE).map(str::to_owned);
+    let wanted = |step: &str| match column(step) {
+        Some(name) => runtimes.is_empty() && only_cases || runtimes.contains(&name),
+        None => false,
+    };
+    if runtimes.is_empty() && steps.is_empty() && !only_cases {
+        return Ok(all);
     }
+    let chosen: Vec<String> = names
+        .into_iter()
+        .filter(|name| wanted(name) || steps.contains(name))
+        .collect();
+    // What a chosen column needs runs, too.
+    let suites = chosen.iter().filter_map(|name| column(name));
+    let (chips, hosts): (Vec<_>, Vec<_>) = suites.partition(|name| chip(name).is_some());
+    all.retain(|step| match step.name.as_str() {
+        RUNNER if !hosts.is_empty() => true,
+        CHIP_TOOLS if !chips.is_empty() => true,
+        name => chosen.iter().any(|chosen| chosen == name),
+    });
     Ok(all)
 }
 
@@ -131,7 +170,7 @@ fn run_cargo(run: &mut Run, build: Build, args: &str) -> Result<String> {
 }
 
 fn fmt(run: &mut Run) -> Result<()> {
-    for own in ["tests/size", "tests/bench"] {
+    for own in ["tests/size", "tests/bench", "tests/firmware"] {
         let manifest = workspace::root().join(own).join("Cargo.toml");
         if manifest.is_file() {
             let mut cargo = cargo(Build::Plain);
@@ -314,7 +353,8 @@ mod tests {
     fn names(steps: &[&str], runtimes: &[&str], only_cases: bool) -> Result<Vec<String>> {
         let all = [
             &["fmt", RUNNER][..],
-            &["conformance tokio-ct", "conformance sim", "loom"],
+            &["conformance tokio-ct", "conformance sim", CHIP_TOOLS],
+            &["conformance m3", "loom"],
         ]
         .concat();
         let all = all.iter().map(|name| Step::<()> {
@@ -336,9 +376,19 @@ mod tests {
         );
         assert_eq!(
             names(&[], &[], true).unwrap(),
-            [RUNNER, "conformance tokio-ct", "conformance sim"]
+            [
+                RUNNER,
+                "conformance tokio-ct",
+                "conformance sim",
+                CHIP_TOOLS,
+                "conformance m3"
+            ]
         );
-        assert_eq!(names(&[], &[], false).unwrap().len(), 5);
+        assert_eq!(
+            names(&[], &["m3"], true).unwrap(),
+            [CHIP_TOOLS, "conformance m3"]
+        );
+        assert_eq!(names(&[], &[], false).unwrap().len(), 7);
         assert_eq!(names(&["fmt"], &[], false).unwrap(), ["fmt"]);
         assert_eq!(
             names(&["conformance sim"], &[], false).unwrap(),

@@ -1,0 +1,211 @@
+//! The chips: which QEMU machine stands for which, how its image is built from `tests/firmware`, and how it is booted.
+//!
+//! Invariants:
+//! 1. A tool that is missing is installed if we may, else it is an error that says how to get it.
+//! 2. All images of a compiler share one target directory; a chip's images differ by target and optimisation only.
+
+mod boots;
+
+pub(crate) use self::boots::Boots;
+
+use crate::{
+    cargo::{built, scrub},
+    process::Exit,
+    step::Run,
+    toolchain::{self, Toolchain},
+    workspace,
+};
+use anyhow::{Context, Result, ensure};
+use core::time::Duration;
+use std::{path::PathBuf, process::Command};
+
+/// A chip, by its column in the matrix.
+#[derive(Debug)]
+pub(crate) struct Chip {
+    pub(crate) name: &'static str,
+    pub(crate) target: &'static str,
+    /// The optimisation of its suite: for size, and where flash is short for nothing else.
+    suite: Level,
+    pub(crate) emulator: &'static str,
+    machine: &'static [&'static str],
+}
+
+/// An optimisation level.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Level {
+    /// `s`: what the figures are measured at.
+    Size,
+    /// `z`.
+    Smallest,
+}
+
+const ARM: &str = "qemu-system-arm";
+
+/// **The** list. lm3s6965evb takes any core, and has four times the RAM of a microbit.
+pub(crate) const CHIPS: &[Chip] = &[
+    Chip {
+        name: "m0",
+        target: "thumbv6m-none-eabi",
+        suite: Level::Smallest,
+        emulator: ARM,
+        machine: &["lm3s6965evb", "-cpu", "cortex-m0"],
+    },
+    Chip {
+        name: "m3",
+        target: "thumbv7m-none-eabi",
+        suite: Level::Size,
+        emulator: ARM,
+        machine: &["mps2-an385"],
+    },
+    Chip {
+        name: "m4",
+        target: "thumbv7em-none-eabihf",
+        suite: Level::Size,
+        emulator: ARM,
+        machine: &["mps2-an386"],
+    },
+    Chip {
+        name: "m7",
+        target: "thumbv7em-none-eabihf",
+        suite: Level::Size,
+        emulator: ARM,
+        machine: &["mps2-an500"],
+    },
+    Chip {
+        name: "m33",
+        target: "thumbv8m.main-none-eabihf",
+        suite: Level::Size,
+        emulator: ARM,
+        machine: &["mps2-an505"],
+    },
+    Chip {
+        name: "rv32",
+        target: "riscv32imac-unknown-none-elf",
+        suite: Level::Size,
+        emulator: "qemu-system-riscv32",
+        machine: &["virt", "-bios", "none"],
+    },
+];
+
+/// Nanoseconds an instruction takes, as a power of two: about 30 MHz.
+const REAL_SPEED: u32 = 5;
+
+/// How long one boot may take; a whole suite takes a second.
+const BOOT: Duration = Duration::from_secs(20);
+
+/// The chip of this name.
+pub(crate) fn chip(name: &str) -> Option<&'static Chip> {
+    CHIPS.iter().find(|chip| chip.name == name)
+}
+
+impl Chip {
+    /// What is missing for this chip and cannot be installed by us, with the commands that would.
+    pub(crate) fn lacking(&self) -> Option<String> {
+        let lacking = [
+            toolchain::lacking(self.target),
+            toolchain::lacking_tool(self.emulator, package_of(self.emulator)),
+        ];
+        let lacking: Vec<String> = lacking.into_iter().flatten().collect();
+        (!lacking.is_empty()).then(|| lacking.join("; "))
+    }
+
+    /// The compiler, after everything that is missing was installed.
+    pub(crate) fn toolchain(&self) -> Result<Toolchain> {
+        toolchain::tool(self.emulator, package_of(self.emulator))?;
+        let toolchain = toolchain::for_target(self.target)?;
+        if !toolchain.has_linker() {
+            toolchain::tool("ld.lld", "lld")?;
+        }
+        Ok(toolchain)
+    }
+
+    /// Builds one of the firmware's programs for the chip.
+    pub(crate) fn build(&self, run: &mut Run, program: &str, level: Level) -> Result<PathBuf> {
+        let dir = workspace::root().join("tests/firmware");
+        let mut cargo = self.toolchain()?.cargo("build", &dir);
+        cargo
+            .args(["--release", "--bin", program])
+            .arg("--message-format=json-render-diagnostics");
+        if let Level::Smallest = level {
+            cargo.args(["--config", "profile.release.opt-level='z'"]);
+        }
+        let (exit, messages, _) = run.run_apart(&mut cargo)?;
+        ensure!(
+            exit == Exit::Success,
+            "`{program}` does not build for {}: {exit}",
+            self.target
+        );
+        built(&messages, "bin", program)?
+            .executable
+            .context("cargo names no program")
+    }
+
+    /// Builds the suite.
+    pub(crate) fn build_suite(&self, run: &mut Run) -> Result<PathBuf> {
+        self.build(run, "suite", self.suite)
+    }
+
+    /// The command that boots an image; `words` are its command line.
+    pub(crate) fn boot(&self, image: &PathBuf, speed: u32, words: &[&str]) -> Command {
+        let mut semihosting = "enable=on,target=native".to_owned();
+        for word in words {
+            // A comma ends an argument; two are one.
+            semihosting += &format!(",arg={}", word.replace(',', ",,"));
+        }
+        let mut qemu = Command::new(self.emulator);
+        scrub(&mut qemu);
+        qemu.arg("-machine")
+            .args(self.machine)
+            .arg("-icount")
+            .arg(format!("shift={speed},align=off,sleep=off"))
+            .args(["-display", "none", "-serial", "none", "-monitor", "none"])
+            .arg("-semihosting-config")
+            .arg(semihosting)
+            .arg("-kernel")
+            .arg(image);
+        qemu
+    }
+
+    /// Runs the suite, booting again after each case that broke its image; returns the report's lines.
+    pub(crate) fn run_suite(&self, run: &mut Run, image: &PathBuf, case: &str) -> Result<String> {
+        let mut boots = Boots::new(self.name);
+        while let Some(from) = boots.next() {
+            let from = from.to_string();
+            let mut qemu = self.boot(image, REAL_SPEED, &[self.name, &from, case]);
+            let (exit, stdout, stderr) = run.run_within(&mut qemu, BOOT)?;
+            boots.take(&stdout, exit, &stderr)?;
+        }
+        Ok(boots.report())
+    }
+}
+
+fn package_of(emulator: &str) -> &'static str {
+    if emulator == ARM {
+        "qemu-system-arm"
+    } else {
+        "qemu-system-misc"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chip_has_a_column_of_its_own() {
+        for (i, chip) in CHIPS.iter().enumerate() {
+            assert!(CHIPS[i + 1..].iter().all(|other| other.name != chip.name));
+            assert!(super::chip(chip.name).is_some());
+        }
+    }
+
+    #[test]
+    fn a_word_with_a_comma_stays_one_word() {
+        let qemu = CHIPS[0].boot(&PathBuf::from("image"), 5, &["m0", "0", "a,b"]);
+        let args: Vec<_> = qemu.get_args().map(|arg| arg.to_string_lossy()).collect();
+        assert!(
+            args.iter()
+                .any(|arg| arg.ends_with("arg=m0,arg=0,arg=a,,b"))
+        );
+    }
+}
