@@ -16,6 +16,7 @@ models!(
     late_revocation_enlists_in_front,
     late_revocation_under_a_waker_change,
     revoke_meets_close,
+    revoke_and_close_meet_a_waker_change,
     barging_meets_observe,
     barging_meets_drop,
 );
@@ -251,6 +252,33 @@ fn revoke_meets_close() {
     let (a, b) = (ready(poll(first.as_mut())), ready(poll(second.as_mut())));
     assert_eq!((a.is_ok(), b.is_ok()), (!revoked, revoked));
     drop((a, b));
+    assert!(!shared.lock.is_claimed() && !shared.lock.has_waiters());
+}
+
+/// The one way out of a revoked poll that neither takes the lock nor acquires the word: the slot is
+/// closed and nobody holds it. The node may go at once.
+fn revoke_and_close_meet_a_waker_change() {
+    let shared = revocable();
+    let claim = Slot::try_claim_owned(&shared.lock).unwrap();
+    let (mut first, mut second) = (
+        Box::pin(Slot::claim_owned(&shared.lock)),
+        Box::pin(Slot::claim_owned(&shared.lock)),
+    );
+    assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
+    let (_, waker) = Wakes::new();
+    let closer = spawn({
+        let shared = shared.clone();
+        move || {
+            claim.release();
+            shared.lock.revoke_unobserved();
+            shared.lock.close();
+            drop(second);
+        }
+    });
+    let changed = poll_with(first.as_mut(), &waker);
+    drop(first);
+    drop(changed);
+    closer.join().unwrap();
     assert!(!shared.lock.is_claimed() && !shared.lock.has_waiters());
 }
 

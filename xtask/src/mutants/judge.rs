@@ -163,17 +163,8 @@ impl Bench {
         let explored = explore_all(&jobs, &plan)?;
         let died = explored.iter().find_map(|one| {
             let why = one.result.as_ref().err()?;
-            let panic = one
-                .output
-                .lines()
-                .find(|line| line.contains("panicked at"))
-                .map(str::trim)
-                .unwrap_or_default();
-            Some(
-                format!("the model {} ({why}) {panic}", one.model)
-                    .trim_end()
-                    .to_owned(),
-            )
+            let said = said(&one.output);
+            Some(format!("the model {} ({why}{said})", one.model))
         });
         ensure!(
             died.is_some() || explored.len() == jobs.len(),
@@ -237,6 +228,18 @@ impl Bench {
     }
 }
 
+/// What the first panic said.
+fn said(output: &str) -> String {
+    let mut lines = output.lines().map(str::trim);
+    let place = lines.find(|line| line.contains("panicked at"));
+    let text = place.and_then(|_| lines.next()).unwrap_or_default();
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {text}")
+    }
+}
+
 /// Three names at most, and how many there are besides.
 fn some_of(names: &[&str]) -> String {
     match names {
@@ -244,5 +247,24 @@ fn some_of(names: &[&str]) -> String {
             format!("{a}, {b}, {c} and {} more", more.len())
         }
         _ => names.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_died_says_why() {
+        let output =
+            "thread 'main' (7) panicked at a.rs:1:2:\nConcurrent read and write\nnote: run with\n";
+        assert_eq!(said(output), ": Concurrent read and write");
+        assert_eq!(said("memory allocation failed"), "");
+    }
+
+    #[test]
+    fn few_names_are_listed_and_many_counted() {
+        assert_eq!(some_of(&["a", "b", "c"]), "a, b, c");
+        assert_eq!(some_of(&["a", "b", "c", "d", "e"]), "a, b, c and 2 more");
     }
 }
