@@ -83,6 +83,15 @@ pub fn start() {
     }
 }
 
+/// Lets the counter run through its whole range, without ticks: a clock to measure by.
+pub fn start_clock() {
+    let mut clock = cortex_m::Peripherals::take().expect("called once").SYST;
+    clock.set_clock_source(SystClkSource::Core);
+    clock.set_reload(0x00ff_ffff);
+    clock.clear_current();
+    clock.enable_counter();
+}
+
 #[exception]
 fn SysTick() {
     crate::tick::tick();
