@@ -2,7 +2,10 @@
 
 use std::pin::pin;
 
-use ecluse_core::{Barging, Closed, Outcome, Refused, Revocable, Slot};
+use ecluse_core::{
+    Barging, Closed, DefaultLock, Outcome, Refused, Revocable, Slot,
+    observe::{Event, Numbered, Observer},
+};
 
 use crate::kit::{Diary, Wakes, poll, poll_with, ready, within};
 
@@ -195,6 +198,27 @@ fn barging_with_nobody_else_queued_leaves_no_flag() {
     assert_eq!(ready(poll(observer.as_mut())), Outcome::Done);
     drop(ready(poll(wait.as_mut())));
     assert!(!slot.is_claimed());
+}
+
+/// With an observer it is the enlisting itself that barges: it has said that somebody waits.
+#[test]
+fn barging_under_an_observer_leaves_no_flag() {
+    struct Heard;
+    impl Observer for Heard {
+        type Numbers = Numbered;
+        fn event(&self, _: Event) {}
+    }
+    let slot = Slot::<Barging, DefaultLock, Heard>::with_observer(Heard);
+    let claim = slot.try_claim().unwrap();
+    let mut wait = pin!(slot.claim());
+    assert!(poll(wait.as_mut()).is_pending());
+    claim.release();
+    let mut own = pin!(slot.claim());
+    let claim = ready(poll(own.as_mut())).unwrap();
+    assert!(slot.is_claimed() && !slot.has_waiters());
+    claim.release();
+    drop(ready(poll(wait.as_mut())));
+    assert!(!slot.is_claimed() && !slot.has_waiters());
 }
 
 #[test]
