@@ -120,16 +120,25 @@ impl Chip {
     }
 
     /// Builds one of the firmware's programs for the chip.
-    pub(crate) fn build(&self, run: &mut Run, program: &str, level: Level) -> Result<PathBuf> {
+    pub(crate) fn build(
+        &self,
+        run: &mut Run,
+        package: &str,
+        program: &str,
+        level: Level,
+    ) -> Result<PathBuf> {
         let dir = workspace::root().join("tests/firmware");
         let mut cargo = self.toolchain()?.cargo("build", &dir);
         cargo
-            .args(["--release", "--bin", program])
+            .args(["--release", "-p", package, "--bin", program])
             .arg("--message-format=json-render-diagnostics");
         if let Level::Smallest = level {
             cargo.args(["--config", "profile.release.opt-level='z'"]);
         }
-        let (exit, messages, _) = run.run_apart(&mut cargo)?;
+        let (exit, messages, log) = run.run_apart(&mut cargo)?;
+        if exit != Exit::Success {
+            run.show = Some(log);
+        }
         ensure!(
             exit == Exit::Success,
             "`{program}` does not build for {}: {exit}",
@@ -142,7 +151,7 @@ impl Chip {
 
     /// Builds the suite.
     pub(crate) fn build_suite(&self, run: &mut Run) -> Result<PathBuf> {
-        self.build(run, "suite", self.suite)
+        self.build(run, "ecluse-firmware", "suite", self.suite)
     }
 
     /// The command that boots an image; `words` are its command line.

@@ -17,6 +17,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod firmware;
+mod latency;
 mod libtest;
 mod loom;
 mod matrix;
@@ -51,6 +52,8 @@ enum Command {
     Mutants(mutants::Args),
     /// Print the sizes of the core's types on 64-bit and 32-bit targets, and hold them to their budgets.
     Size(size::Args),
+    /// Count instructions on chips, beside two peers, and hold them to what they were.
+    Latency(latency::Args),
     /// Build and run the benches of `tests/bench`.
     Bench(bench::Args),
     /// Run the demo of `ecluse-tokio`.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Loom(args) => loom::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Size(args) => size::run(&args),
+        Command::Latency(args) => latency::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
     };

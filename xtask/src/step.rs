@@ -50,6 +50,19 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// For a command that is no step of a test run, with a limit for all of it.
+    pub(crate) fn alone(name: &str, limit: Duration) -> Result<Self> {
+        let log = workspace::logs().context("cannot make the log directory")?;
+        Ok(Run {
+            name: name.into(),
+            deadline: Instant::now() + limit,
+            log: log.join(workspace::file_name(name)).with_extension("log"),
+            programs: 0,
+            tests: Tally::default(),
+            show: None,
+        })
+    }
+
     /// What is left until twice the budget.
     pub(crate) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())

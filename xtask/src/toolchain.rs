@@ -44,13 +44,30 @@ impl Toolchain {
         format!("{compiler}, {core}")
     }
 
-    /// Whether the compiler brings its own linker for chips, as rustup's do. If not, `ld.lld` is to be found.
-    pub(crate) fn has_linker(&self) -> bool {
-        let rustc = match &self.rustc {
+    /// The compiler's version: `rustc 1.96.0`.
+    pub(crate) fn version(&self) -> Result<String> {
+        let mut rustc = Command::new(self.rustc());
+        scrub(&mut rustc);
+        let output = rustc
+            .arg("--version")
+            .output()
+            .context("cannot run rustc")?;
+        let text = String::from_utf8(output.stdout)?;
+        let words: Vec<&str> = text.split_whitespace().take(2).collect();
+        Ok(words.join(" "))
+    }
+
+    fn rustc(&self) -> PathBuf {
+        match &self.rustc {
             Some(rustc) => rustc.clone(),
             None => env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from),
-        };
-        let Some(Ok(hosts)) = sysroot(&rustc).map(|root| fs::read_dir(root.join("lib/rustlib")))
+        }
+    }
+
+    /// Whether the compiler brings its own linker for chips, as rustup's do. If not, `ld.lld` is to be found.
+    pub(crate) fn has_linker(&self) -> bool {
+        let Some(Ok(hosts)) =
+            sysroot(&self.rustc()).map(|root| fs::read_dir(root.join("lib/rustlib")))
         else {
             return false;
         };

@@ -6,6 +6,7 @@ use super::{Session, conformance, examples};
 use crate::{
     cargo::cargo,
     firmware::{CHIPS, Chip, chip},
+    latency,
     libtest::{self, Tally},
     loom::{self, Models, Plan, Words},
     process::Exit,
@@ -65,7 +66,7 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
     }
     steps.push(Step {
         missing: lacking(),
-        ..step(CHIP_TOOLS, 150, |run, _| conformance::chip_tools(run))
+        ..step(CHIP_TOOLS, 120, |run, _| conformance::chip_tools(run))
     });
     for chip in CHIPS {
         let case = case.map(str::to_owned);
@@ -80,6 +81,10 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         });
     }
     steps.push(step("size", 60, |run, _| size(run)));
+    steps.push(Step {
+        missing: lacking(),
+        ..step("latency", 60, |run, _| latency(run))
+    });
     steps.push(step("loom", 600, |run, _| loom(run)));
     steps.push(step("examples", 180, |run, _| examples::run_all(run)));
     steps.push(step("demo", 120, |run, _| examples::demo(run)));
@@ -293,6 +298,16 @@ fn size(run: &mut Run) -> Result<()> {
     let (table, over) = size::host_table(&output)?;
     run.show = Some(table);
     ensure!(over.is_empty(), "over budget: {}", over.join("; "));
+    Ok(())
+}
+
+/// Instructions on chips, held to what they were.
+fn latency(run: &mut Run) -> Result<()> {
+    let (text, problems) = latency::measure(run, false)?;
+    std::fs::write(workspace::results().join("latency.txt"), &text)
+        .context("cannot write latency.txt")?;
+    run.show = Some(text);
+    ensure!(problems.is_empty(), "{}", problems.join("; "));
     Ok(())
 }
 
