@@ -3,8 +3,8 @@
 use crate::{cargo::cargo, workspace::Build};
 use anyhow::{Context, Result};
 
-/// The package and the example that are the demo.
-pub(crate) const DEMO: (&str, &str) = ("ecluse-tokio", "demo");
+/// The package that is the demo.
+pub(crate) const DEMO: &str = "ecluse-demo";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -14,18 +14,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
-    let (package, example) = DEMO;
     let mut demo = cargo(Build::Plain);
-    demo.args([
-        "run",
-        "--quiet",
-        "--release",
-        "-p",
-        package,
-        "--example",
-        example,
-        "--",
-    ])
-    .args(&args.args);
+    demo.args(["run", "--release", "-p", DEMO, "--"])
+        .args(&args.args);
     Ok(demo.status().context("cannot run cargo")?.success())
 }

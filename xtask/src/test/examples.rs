@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use std::{fs, path::Path};
 
-/// **The** list: package, example, arguments. An example that is not here, nor the demo, nor firmware, fails the step.
+/// **The** list: package, example, arguments. An example that is not here, nor firmware, fails the step.
 const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ("ecluse-tokio", "renew", &[]),
     ("ecluse-smol", "renew_smol", &[]),
@@ -19,8 +19,9 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
 /// Examples that are firmware: they are built and run with the chips.
 const FIRMWARE: &[(&str, &str)] = &[];
 
-/// The arguments with which the demo shows in two seconds that it works.
-const DEMO_SMOKE: &[&str] = &["--clients", "50", "--seconds", "2"];
+/// The arguments with which the demo shows quickly that it works, on each of its runtimes.
+const DEMO_SMOKE: &[&str] = &["--clients", "50", "--seconds", "1", "--runtime"];
+const DEMO_RUNTIMES: &[&str] = &["tokio", "smol", "async-std"];
 
 /// Runs every example.
 pub(super) fn run_all(run: &mut Run) -> Result<()> {
@@ -34,7 +35,16 @@ pub(super) fn run_all(run: &mut Run) -> Result<()> {
 
 /// Runs the demo, small.
 pub(super) fn demo(run: &mut Run) -> Result<()> {
-    run_one(run, DEMO.0, DEMO.1, DEMO_SMOKE)
+    for runtime in DEMO_RUNTIMES {
+        let mut cargo = cargo(Build::Plain);
+        cargo
+            .args(["run", "--quiet", "-p", DEMO, "--"])
+            .args(DEMO_SMOKE)
+            .arg(runtime);
+        run.run(&mut cargo)
+            .with_context(|| format!("the demo on {runtime}"))?;
+    }
+    Ok(())
 }
 
 fn run_one(run: &mut Run, package: &str, example: &str, args: &[&str]) -> Result<()> {
@@ -50,8 +60,7 @@ fn run_one(run: &mut Run, package: &str, example: &str, args: &[&str]) -> Result
 /// The list and the directories must say the same.
 fn ensure_listed(root: &Path) -> Result<()> {
     let listed = |package: &str, example: &str| {
-        (package, example) == DEMO
-            || FIRMWARE.contains(&(package, example))
+        FIRMWARE.contains(&(package, example))
             || EXAMPLES
                 .iter()
                 .any(|(p, e, _)| (*p, *e) == (package, example))

@@ -1,0 +1,288 @@
+//! What a run says: its column of the table, its panel of the picture, and whether it kept the
+//! promises of a `Line`.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{Scene, call::Renew, ledger::Counts, with_line::UnderLine};
+use crate::{
+    acts::Verdict,
+    args::Args,
+    load::Outcomes,
+    report::{picture::Panel, table::Table},
+    timeline::{Doing, Span},
+    watch::Ending,
+};
+
+/// A run, when it is over.
+pub(crate) struct Run {
+    pub(crate) name: &'static str,
+    pub(crate) clients: u32,
+    pub(crate) outcomes: Arc<Outcomes>,
+    pub(crate) counts: Counts,
+    pub(crate) ending: Ending,
+    /// What ended after this was ended by force.
+    pub(crate) open: Duration,
+    /// Heap at its peak, in bytes.
+    pub(crate) memory: usize,
+    /// Tasks that could not be ended.
+    pub(crate) left: usize,
+    /// From when to when the clients had a valid token.
+    pub(crate) valid: Vec<(Duration, Duration)>,
+    pub(crate) most_busy: u32,
+    pub(crate) spans: Vec<Span>,
+}
+
+impl Run {
+    fn count(&self, kind: impl Fn(&Span) -> bool) -> usize {
+        let ended = |span: &&Span| span.to() <= self.open;
+        let kind = |span: &&Span| kind(span);
+        self.spans.iter().filter(ended).filter(kind).count()
+    }
+
+    fn cut_off_holders(&self) -> usize {
+        self.count(|span| span.cut_off && span.doing.holds())
+    }
+
+    fn taken_over(&self) -> usize {
+        self.count(|span| span.doing == Doing::TakingOver)
+    }
+
+    fn failures(&self) -> u64 {
+        let all = [
+            &self.outcomes.signed_out,
+            &self.outcomes.refused,
+            &self.outcomes.transport,
+        ];
+        all.into_iter().map(get).sum()
+    }
+
+    fn ended_tokens(&self) -> u64 {
+        self.counts.expired + self.counts.revoked
+    }
+
+    fn panel(&self) -> Panel {
+        Panel {
+            name: self.name.to_owned(),
+            summary: format!(
+                "{} tokens ended in use · {} mints, {} wasted · {} failures · {} of {} tasks hung",
+                self.ended_tokens(),
+                self.counts.minted,
+                self.counts.wasted,
+                self.failures(),
+                self.ending.hung,
+                self.clients,
+            ),
+            clients: self.clients,
+            spans: self.spans.clone(),
+            good: self.valid.clone(),
+            hung: (self.ending.hung > 0).then_some(self.ending.at),
+            end: if self.ending.hung > 0 {
+                self.open
+            } else {
+                self.ending.at
+            },
+            open: self.open,
+            close_up: None,
+        }
+    }
+
+    /// One renewal that was cut off and taken over, if there was one; else any.
+    fn close_up(&self) -> Option<Panel> {
+        const BEFORE: Duration = Duration::from_millis(30);
+        const AFTER: Duration = Duration::from_millis(60);
+        let ended = |span: &&Span| span.doing.holds() && !span.cut_off;
+        let mut renewals = self.spans.iter().filter(ended);
+        let shown = renewals
+            .clone()
+            .find(|span| span.doing == Doing::TakingOver)
+            .or_else(|| renewals.next())?;
+        // Back to the first of those that were cut off before it.
+        let near = |span: &&Span| span.doing.holds() && span.cut_off && span.to() <= shown.from();
+        let from = self
+            .spans
+            .iter()
+            .filter(near)
+            .map(Span::from)
+            .filter(|from| *from + BEFORE * 8 > shown.from())
+            .min()
+            .unwrap_or(shown.from());
+        let window = (from.saturating_sub(BEFORE), shown.to() + AFTER);
+        Some(Panel {
+            name: format!("{}, close up", self.name),
+            summary: "one renewal: held, cut off, taken over; the others wait, and go on"
+                .to_owned(),
+            close_up: Some(window),
+            ..self.panel()
+        })
+    }
+}
+
+fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+/// The latency that `percent` of the requests did not exceed.
+fn percentile(sorted: &[Duration], percent: usize) -> String {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(last * percent / 100).map_or_else(
+        || "–".to_owned(),
+        |latency| format!("{:.0} ms", latency.as_secs_f64() * 1e3),
+    )
+}
+
+fn table(runs: &[Run]) -> Table {
+    let mut table = Table::new(runs.iter().map(|run| run.name));
+    let mut row = |question: &str, answer: &dyn Fn(&Run) -> String| {
+        table.row(question, runs.iter().map(answer));
+    };
+    let outcome = |counter: fn(&Outcomes) -> &AtomicU64| {
+        move |run: &Run| get(counter(&run.outcomes)).to_string()
+    };
+    row("requests", &outcome(|all| &all.begun));
+    row("  ok", &outcome(|all| &all.ok));
+    row("  cut off, as drawn by lot", &outcome(|all| &all.cut_off));
+    row("in flight, at most", &|run| run.most_busy.to_string());
+    row("tokens that ended in use", &|run| {
+        run.ended_tokens().to_string()
+    });
+    row("  expired + revoked", &|run| {
+        format!("{} + {}", run.counts.expired, run.counts.revoked)
+    });
+    row("mints", &|run| run.counts.minted.to_string());
+    row("  wasted", &|run| run.counts.wasted.to_string());
+    row("refused: refresh token reused", &|run| {
+        run.counts.punished.to_string()
+    });
+    row("renewers cut off", &|run| run.cut_off_holders().to_string());
+    row("  taken over by a waiter", &|run| {
+        run.taken_over().to_string()
+    });
+    row("failures that clients saw", &|run| {
+        run.failures().to_string()
+    });
+    row("  signed out", &outcome(|all| &all.signed_out));
+    row("  refused 8 times", &outcome(|all| &all.refused));
+    row("  network", &outcome(|all| &all.transport));
+    let latencies: Vec<_> = runs.iter().map(|run| run.outcomes.latencies()).collect();
+    for percent in [50, 99] {
+        table.row(
+            &format!("p{percent} of the ok ones"),
+            latencies.iter().map(|sorted| percentile(sorted, percent)),
+        );
+    }
+    let mut row = |question: &str, answer: &dyn Fn(&Run) -> String| {
+        table.row(question, runs.iter().map(answer));
+    };
+    row("tasks hung", &|run| {
+        format!("{} of {}", run.ending.hung, run.clients)
+    });
+    row("tasks late", &|run| run.ending.late.to_string());
+    row("heap at its peak", &|run| {
+        format!("{:.1} MB", run.memory as f64 / 1e6)
+    });
+    row("last client done after", &|run| {
+        if run.ending.hung > 0 {
+            "never".to_owned()
+        } else {
+            let more = if run.ending.late > 0 { "> " } else { "" };
+            format!("{more}{:.1} s", run.ending.at.as_secs_f64())
+        }
+    });
+    table
+}
+
+/// The promises of a `Line` that `run` did not keep. What the machine did is none: a lost packet, a token
+/// that ends faster than a request is made.
+fn broken(run: &Run) -> Vec<String> {
+    let promises = [
+        (
+            run.counts.minted > run.ended_tokens(),
+            format!(
+                "{} mints for {} tokens that ended",
+                run.counts.minted,
+                run.ended_tokens()
+            ),
+        ),
+        (
+            run.counts.wasted > 0,
+            format!("{} mints were wasted", run.counts.wasted),
+        ),
+        (
+            run.counts.punished > 0 || get(&run.outcomes.signed_out) > 0,
+            format!(
+                "{} refresh tokens were used twice, {} clients signed out",
+                run.counts.punished,
+                get(&run.outcomes.signed_out)
+            ),
+        ),
+        (
+            run.ending.hung > 0,
+            format!("{} tasks hung", run.ending.hung),
+        ),
+        (
+            get(&run.outcomes.ok) + get(&run.outcomes.cut_off) == 0,
+            "no request came to an end".to_owned(),
+        ),
+    ];
+    let broken = promises.into_iter().filter(|(broken, _)| *broken);
+    broken.map(|(_, what)| what).collect()
+}
+
+fn notes(run: &Run) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut note = |number: u64, what: &str| {
+        if number > 0 {
+            notes.push(format!("{}: {number} {what}", run.name));
+        }
+    };
+    note(
+        get(&run.outcomes.transport),
+        "requests failed in the network: not enough sockets, or packets lost",
+    );
+    note(
+        get(&run.outcomes.refused),
+        "requests were refused 8 times: this machine is too slow for the life of a token",
+    );
+    note(
+        run.ending.late as u64,
+        "tasks had not ended when the patience had: late, still moving",
+    );
+    note(run.left as u64, "tasks of the run could not be ended");
+    notes
+}
+
+/// Everything of the act; the last run is the one with the `Line`.
+pub(super) fn scene(args: &Args, runs: &[Run]) -> Scene {
+    let mut table = table(runs);
+    table.caption(format!(
+        "a token lives {} ms, a mint takes {} ms",
+        args.token_ms, args.mint_ms
+    ));
+    let line = runs.iter().rfind(|run| run.name == UnderLine::NAME);
+    let line = line.expect("the act runs it");
+    Scene {
+        table,
+        panels: runs.iter().map(Run::panel).chain(line.close_up()).collect(),
+        notes: runs.iter().flat_map(notes).collect(),
+        verdict: Verdict {
+            summary: format!(
+                "with {}: mints: {} for {} tokens that ended (wasted: {}), renewers cut off: {}, taken over: {}, signed out: {}, hung: {}",
+                line.name,
+                line.counts.minted,
+                line.ended_tokens(),
+                line.counts.wasted,
+                line.cut_off_holders(),
+                line.taken_over(),
+                get(&line.outcomes.signed_out),
+                line.ending.hung,
+            ),
+            broken: broken(line),
+        },
+    }
+}

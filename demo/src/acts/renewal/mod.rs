@@ -1,0 +1,130 @@
+//! Act one: a bearer token expires, and is revoked, while hundreds of requests use it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `endpoint` | the HTTP service: data for a valid token, new tokens for a refresh token |
+//! | `ledger` | its books and the referee: what was minted, wasted, punished; who is still there |
+//! | `call` | one client's calls over HTTP, each step recorded |
+//! | `by_hand`, `with_line` | the renewals that are compared |
+//! | `figures` | the table and the verdict |
+
+mod by_hand;
+mod call;
+mod endpoint;
+mod figures;
+mod ledger;
+mod with_line;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use self::{
+    by_hand::{EachForItself, FlagAndNotify, UnderMutex},
+    call::{Call, Renew, Route},
+    figures::Run,
+    ledger::Ledger,
+    with_line::UnderLine,
+};
+use super::{Act, Scene};
+use crate::{
+    args::{Args, On},
+    http,
+    load::{self, Failed, Outcomes, Work},
+    memory,
+    runtime::{AsyncStd, Runtime, Smol, Tasks, Tokio},
+    timeline::Timeline,
+    watch,
+};
+
+/// What a run leaves behind is waited for so long.
+const CLEARING: Duration = Duration::from_secs(5);
+
+pub(crate) struct Renewal;
+
+impl Act for Renewal {
+    fn title(&self) -> &'static str {
+        "A token expires, and is revoked, while it is in use: who renews it?"
+    }
+
+    fn perform(&self, args: &Args) -> Scene {
+        let mut runs = vec![
+            run::<EachForItself>(args),
+            run::<FlagAndNotify>(args),
+            run::<UnderMutex<false>>(args),
+        ];
+        if args.careful {
+            runs.push(run::<UnderMutex<true>>(args));
+        }
+        runs.push(run::<UnderLine>(args));
+        figures::scene(args, &runs)
+    }
+}
+
+fn run<N: Renew>(args: &Args) -> Run {
+    match args.runtime {
+        On::Tokio => Tokio::run(|runtime| run_on::<_, N>(Tasks::new(runtime), args)),
+        On::Smol => Smol::run(|runtime| run_on::<_, N>(Tasks::new(runtime), args)),
+        On::AsyncStd => AsyncStd::run(|runtime| run_on::<_, N>(Tasks::new(runtime), args)),
+    }
+}
+
+async fn run_on<R: Runtime, N: Renew>(tasks: Tasks<R>, args: &Args) -> Run {
+    let timeline = Arc::new(Timeline::new(args.clients));
+    let outcomes = Arc::new(Outcomes::new(args));
+    let memory = memory::Before::now();
+    let ledger = Arc::new(Ledger::new(Duration::from_millis(args.token_ms)));
+    let address = endpoint::start(&tasks, args, &ledger).expect("a socket on the loopback");
+    let clients = Arc::new(Clients {
+        renewal: N::new(ledger.sign_in()),
+        route: Arc::new(Route {
+            address,
+            http: http::client(&tasks),
+            ledger: Arc::clone(&ledger),
+            timeline: Arc::clone(&timeline),
+        }),
+    });
+    let end = Instant::now() + Duration::from_secs(args.seconds.into());
+    load::spawn(&tasks, args, end, &outcomes, &clients);
+    drop(clients);
+    let minted = || {
+        let counts = ledger.counts();
+        format!("{:>4} mints, {} wasted", counts.minted, counts.wasted)
+    };
+    let ending = watch::until_ended(&tasks, N::NAME, args, &outcomes, &timeline, minted).await;
+    let memory = memory.peak();
+    let counts = ledger.counts();
+    // What has not ended is ended now; what it did until then comes into the timeline.
+    let open = timeline.elapsed();
+    let left = tasks.end(CLEARING).await;
+    Run {
+        name: N::NAME,
+        clients: args.clients,
+        outcomes,
+        counts,
+        ending,
+        open,
+        memory,
+        left,
+        valid: ledger.valid(),
+        most_busy: timeline.most_busy(),
+        spans: timeline.take(),
+    }
+}
+
+/// What all clients share.
+struct Clients<R, N> {
+    renewal: N,
+    route: Arc<Route<R>>,
+}
+
+impl<R: Runtime, N: Renew> Work for Clients<R, N> {
+    async fn request(self: Arc<Self>, client: u32) -> Result<(), Failed> {
+        let call = Call {
+            client,
+            route: Arc::clone(&self.route),
+        };
+        call.request(&self.renewal).await
+    }
+}

@@ -1,0 +1,98 @@
+//! The command line, and what the machine allows of it.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// ecluse on a real HTTP service under load, beside what is written by hand.
+///
+/// A bearer token expires, and is revoked, while hundreds of requests use it. Somebody has to renew it, once,
+/// while a part of the clients is cut off at random moments.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "demo", bin_name = "cargo xtask demo")]
+pub(crate) struct Args {
+    /// Clients, each with one request at a time.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub(crate) clients: u32,
+    /// The part of the requests that is cut off at a random moment: 0 to 1.
+    #[arg(long, default_value_t = 0.33, value_parser = fraction)]
+    pub(crate) cut: f64,
+    /// How long each run goes on.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) seconds: u32,
+    /// Where the random choices come from.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// What the service and the clients run on.
+    #[arg(long, default_value = "tokio")]
+    pub(crate) runtime: On,
+    /// One run more: by hand with an async mutex and the re-check that most forget.
+    #[arg(long)]
+    pub(crate) careful: bool,
+    /// Where the picture goes [default: ecluse/demo.svg in the target directory].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// How long a token is valid, in milliseconds.
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(20..=60_000))]
+    pub(crate) token_ms: u64,
+    /// How long the service takes to make one, in milliseconds.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) mint_ms: u64,
+}
+
+/// The runtimes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum On {
+    Tokio,
+    Smol,
+    AsyncStd,
+}
+
+impl On {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Tokio => "tokio",
+            Self::Smol => "smol",
+            Self::AsyncStd => "async-std",
+        }
+    }
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(part) if (0.0..=1.0).contains(&part) => Ok(part),
+        Ok(part) => Err(format!(
+            "{part} is no part of all requests: a number from 0 to 1, such as 0.33"
+        )),
+        Err(_) => Err("a number from 0 to 1, such as 0.33".to_owned()),
+    }
+}
+
+/// Both ends of a connection are ours, and a cut-off one lives on for a moment.
+const DESCRIPTORS_A_CLIENT: u64 = 4;
+/// Everything else.
+const DESCRIPTORS: u64 = 128;
+
+impl Args {
+    /// Raises the soft limit of open files; where that does not do, takes fewer clients. Says so.
+    pub(crate) fn fit_into_descriptors(&mut self) {
+        let wanted = u64::from(self.clients) * DESCRIPTORS_A_CLIENT + DESCRIPTORS;
+        let before = rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX);
+        if before >= wanted {
+            return;
+        }
+        let limit = rlimit::increase_nofile_limit(wanted).unwrap_or(before);
+        if limit > before {
+            println!("open files: the soft limit raised from {before} to {limit}");
+        }
+        if limit < wanted {
+            let most = limit.saturating_sub(DESCRIPTORS) / DESCRIPTORS_A_CLIENT;
+            let clients = u32::try_from(most.max(1)).unwrap_or(u32::MAX);
+            println!(
+                "open files: {limit} are allowed here, so {clients} clients instead of {}",
+                self.clients
+            );
+            self.clients = clients;
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The clients of a run: each with one request at a time, some of which are cut off at a random
+//! moment in one of the ways in which a future is cut off.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use ecluse_tokio::runtime::Abort;
+
+use crate::{
+    args::Args,
+    runtime::{Runtime, Tasks},
+};
+
+/// A cut-off comes within this time, if the request is still under way.
+const CUT_WITHIN_MS: u64 = 60;
+/// The clients rest between two requests so that all together make about so many a second: what two
+/// cores serve. They rest this long at least, on average.
+const REQUESTS_A_SECOND: u64 = 4000;
+const REST_MS: u64 = 20;
+
+/// Why a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// `invalid_grant`: the session is over, for all.
+    SignedOut,
+    /// Refused again and again: each token had ended when it was looked at.
+    Refused,
+    /// No connection, or an answer that nobody expects. This is the machine's doing.
+    Transport,
+}
+
+impl<E: std::error::Error> From<E> for Failed {
+    fn from(_: E) -> Self {
+        Self::Transport
+    }
+}
+
+/// What the clients of an act do again and again.
+pub(crate) trait Work: Send + Sync + 'static {
+    fn request(
+        self: Arc<Self>,
+        client: u32,
+    ) -> impl Future<Output = Result<(), Failed>> + Send + 'static;
+}
+
+/// What came of the requests.
+#[derive(Debug, Default)]
+pub(crate) struct Outcomes {
+    pub(crate) begun: AtomicU64,
+    pub(crate) ok: AtomicU64,
+    pub(crate) signed_out: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) transport: AtomicU64,
+    pub(crate) cut_off: AtomicU64,
+    /// Clients that have not ended.
+    pub(crate) clients: AtomicUsize,
+    latencies: Mutex<Vec<Duration>>,
+}
+
+impl Outcomes {
+    /// All its memory is taken here, so that it does not count as the run's.
+    pub(crate) fn new(args: &Args) -> Self {
+        let most = u64::from(args.seconds) * REQUESTS_A_SECOND * 3;
+        Self {
+            latencies: Mutex::new(Vec::with_capacity(most.min(1 << 20) as usize)),
+            ..Self::default()
+        }
+    }
+
+    /// How long the successful requests took, sorted.
+    pub(crate) fn latencies(&self) -> Vec<Duration> {
+        let mut latencies = self
+            .latencies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut latencies = std::mem::take(&mut *latencies);
+        latencies.sort_unstable();
+        latencies
+    }
+
+    fn count(&self, ended: Option<Result<(), Failed>>, took: Duration) {
+        let counter = match ended {
+            Some(Ok(())) => {
+                let mut latencies = self
+                    .latencies
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                latencies.push(took);
+                &self.ok
+            }
+            Some(Err(Failed::SignedOut)) => &self.signed_out,
+            Some(Err(Failed::Refused)) => &self.refused,
+            Some(Err(Failed::Transport)) => &self.transport,
+            None => &self.cut_off,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Spawns all clients; they make no new request after `end`.
+pub(crate) fn spawn<R: Runtime>(
+    tasks: &Tasks<R>,
+    args: &Args,
+    end: Instant,
+    outcomes: &Arc<Outcomes>,
+    work: &Arc<impl Work>,
+) {
+    let cycle = u64::from(args.clients) * 1000 / REQUESTS_A_SECOND;
+    outcomes
+        .clients
+        .store(args.clients as usize, Ordering::Relaxed);
+    for client in 0..args.clients {
+        let seed = args.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(client);
+        let one = Client {
+            number: client,
+            tasks: tasks.clone(),
+            work: Arc::clone(work),
+            outcomes: Arc::clone(outcomes),
+            random: fastrand::Rng::with_seed(seed),
+            cut: args.cut,
+            rest_ms: 2 * cycle.max(REST_MS),
+            end,
+        };
+        tasks.spawn(one.run());
+    }
+}
+
+struct Client<R, W> {
+    number: u32,
+    tasks: Tasks<R>,
+    work: Arc<W>,
+    outcomes: Arc<Outcomes>,
+    random: fastrand::Rng,
+    cut: f64,
+    rest_ms: u64,
+    end: Instant,
+}
+
+/// Counts a client as ended, whatever ends it.
+struct Alive(Arc<Outcomes>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<R: Runtime, W: Work> Client<R, W> {
+    async fn run(mut self) {
+        let _alive = Alive(Arc::clone(&self.outcomes));
+        loop {
+            let rest = Duration::from_millis(self.random.u64(0..=self.rest_ms));
+            R::sleep(rest.min(self.end.saturating_duration_since(Instant::now()))).await;
+            let begun = Instant::now();
+            if begun >= self.end {
+                return;
+            }
+            self.outcomes.begun.fetch_add(1, Ordering::Relaxed);
+            let request = Arc::clone(&self.work).request(self.number);
+            let ended = if self.random.f64() < self.cut {
+                self.cut_off(request).await
+            } else {
+                Some(request.await)
+            };
+            self.outcomes.count(ended, begun.elapsed());
+        }
+    }
+
+    /// The request, cut off if it takes longer than a random time: `None`.
+    async fn cut_off<F>(&mut self, request: F) -> Option<Result<(), Failed>>
+    where
+        F: Future<Output = Result<(), Failed>> + Send + 'static,
+    {
+        let limit = Duration::from_micros(self.random.u64(0..CUT_WITHIN_MS * 1000));
+        match self.random.u8(0..3) {
+            // A task of its own that is aborted.
+            0 => {
+                let (sender, receiver) = tokio::sync::oneshot::channel();
+                let task = self.tasks.spawn(async move {
+                    // Nobody may be there any more.
+                    let _ = sender.send(request.await);
+                });
+                let mut receiver = std::pin::pin!(receiver);
+                match R::timeout(limit, receiver.as_mut()).await {
+                    Some(ended) => ended.ok(),
+                    None => {
+                        task.abort();
+                        receiver.await.ok()
+                    }
+                }
+            }
+            // The loser of a race.
+            1 => {
+                let request = async { Some(request.await) };
+                let limit = async {
+                    R::sleep(limit).await;
+                    None
+                };
+                futures_lite::future::or(request, limit).await
+            }
+            // A time-out.
+            _ => R::timeout(limit, request).await,
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The one report of all acts: tables on the terminal, a picture as a file.
+
+pub(crate) mod picture;
+pub(crate) mod table;

@@ -1,0 +1,391 @@
+//! The picture: for each run a panel, all on one time axis. In a panel: when the clients had a valid
+//! token, how many waited and how many renewed, and a lane for some of the clients. A panel may show a
+//! stretch of another close up. Plain SVG without scripts, for light and dark pages.
+//!
+//! Invariant: what is drawn of a client is what its spans say; spans are merged only where the gap is
+//! less than can be seen.
+
+use std::{collections::BTreeSet, fmt::Write, time::Duration};
+
+use crate::timeline::{Doing, Span};
+
+/// What is to be drawn of a run.
+pub(crate) struct Panel {
+    pub(crate) name: String,
+    pub(crate) summary: String,
+    pub(crate) clients: u32,
+    pub(crate) spans: Vec<Span>,
+    /// From when to when there was what the clients need.
+    pub(crate) good: Vec<(Duration, Duration)>,
+    /// From here on nothing moved.
+    pub(crate) hung: Option<Duration>,
+    /// When the last thing happened.
+    pub(crate) end: Duration,
+    /// What ended after this was ended by force.
+    pub(crate) open: Duration,
+    /// Only this stretch, on an axis of its own.
+    pub(crate) close_up: Option<(Duration, Duration)>,
+}
+
+const LEFT: f64 = 130.0;
+const WIDTH: f64 = 1050.0;
+const RIGHT: f64 = 24.0;
+const TOP: f64 = 62.0;
+/// Heights within a panel.
+const HEAD: f64 = 48.0;
+const STRIP: f64 = 12.0;
+const AREA: f64 = 46.0;
+const LANE: f64 = 11.0;
+const LANES: usize = 12;
+const GAP: f64 = 36.0;
+const PANEL: f64 = HEAD + STRIP + 6.0 + AREA + 8.0 + LANE * LANES as f64 + GAP;
+/// The axis ends so much after the shortest run at least, however long the longest goes on.
+const AXIS: f64 = 1.35;
+/// Less than this cannot be seen.
+const PIXEL: f64 = 0.7;
+
+const STYLE: &str = "text{font:15px 'DejaVu Sans',Verdana,sans-serif;fill:#24292f}\
+.s{font-size:13px;fill:#57606a}.b{font-weight:bold;font-size:17px}.p{fill:#fff}.g{stroke:#d0d7de}\
+.r{fill:#c4ccd4}.w{fill:#f2c14e}.m{fill:#1f6feb}.o{fill:#1a9e4b}.h{fill:#f8d0d0}.d{fill:#d1242f}.v{fill:#8fbf9f}\
+.l{font-size:11px;fill:#57606a}\
+.c{stroke:#d1242f;stroke-width:2}\
+@media(prefers-color-scheme:dark){text{fill:#e6edf3}.s{fill:#9aa4af}.p{fill:#0d1117}.g{stroke:#30363d}\
+.r{fill:#57616b}.w{fill:#d9a520}.m{fill:#4f94ff}.o{fill:#3fb968}.h{fill:#5c2b2e}.d{fill:#f85149}.v{fill:#3d6b4b}.l{fill:#9aa4af}\
+.c{stroke:#ff6a62}}";
+
+/// What the colours mean.
+const LEGEND: [(&str, &str); 7] = [
+    ("r", "request"),
+    ("w", "waits"),
+    ("m", "holds: renews for all"),
+    ("o", "took over"),
+    ("h", "hung"),
+    ("v", "token valid"),
+    ("d", "token dead"),
+];
+
+/// Seconds to pixels.
+#[derive(Clone, Copy)]
+struct Axis {
+    from: f64,
+    seconds: f64,
+}
+
+impl Axis {
+    fn of(panels: &[Panel]) -> Self {
+        let whole = panels.iter().filter(|panel| panel.close_up.is_none());
+        let ends = || whole.clone().map(|panel| panel.end.as_secs_f64());
+        let shortest = ends().fold(f64::INFINITY, f64::min).max(0.1);
+        let longest = ends().fold(0.1, f64::max);
+        Self {
+            from: 0.0,
+            seconds: longest.min(shortest * AXIS),
+        }
+    }
+
+    fn close_up((from, to): (Duration, Duration)) -> Self {
+        Self {
+            from: from.as_secs_f64(),
+            seconds: to.saturating_sub(from).as_secs_f64().max(0.001),
+        }
+    }
+
+    fn x(self, at: Duration) -> f64 {
+        LEFT + WIDTH * ((at.as_secs_f64() - self.from) / self.seconds).clamp(0.0, 1.0)
+    }
+
+    fn ends(self, at: Duration) -> bool {
+        at.as_secs_f64() <= self.from + self.seconds
+    }
+
+    fn shows(self, span: &Span) -> bool {
+        span.to().as_secs_f64() >= self.from && self.ends(span.from())
+    }
+}
+
+pub(crate) fn draw(panels: &[Panel]) -> String {
+    let axis = Axis::of(panels);
+    let (width, height) = (LEFT + WIDTH + RIGHT, TOP + PANEL * panels.len() as f64);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\
+         <style>{STYLE}</style><rect class=\"p\" width=\"100%\" height=\"100%\"/>\n"
+    );
+    legend(&mut svg);
+    for (number, panel) in panels.iter().enumerate() {
+        Drawing {
+            svg: &mut svg,
+            panel,
+            axis: panel.close_up.map_or(axis, Axis::close_up),
+            top: TOP + PANEL * number as f64,
+        }
+        .draw();
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn legend(svg: &mut String) {
+    let mut x = LEFT;
+    for (class, text) in LEGEND {
+        let _ = write!(
+            svg,
+            "<rect class=\"{class}\" x=\"{x}\" y=\"18\" width=\"18\" height=\"12\"/><text x=\"{}\" y=\"29\">{text}</text>",
+            x + 24.0
+        );
+        x += 48.0 + 7.6 * text.chars().count() as f64;
+    }
+    let _ = writeln!(
+        svg,
+        "<path class=\"c\" d=\"M{x} 16v16\"/><text x=\"{}\" y=\"29\">cut off</text>",
+        x + 8.0
+    );
+}
+
+struct Drawing<'a> {
+    svg: &'a mut String,
+    panel: &'a Panel,
+    axis: Axis,
+    top: f64,
+}
+
+impl Drawing<'_> {
+    fn draw(mut self) {
+        let (panel, axis) = (self.panel, self.axis);
+        let top = self.top;
+        self.put(format_args!(
+            "<text class=\"b\" x=\"{LEFT}\" y=\"{}\">{}</text><text x=\"{}\" y=\"{}\">{}</text>\n",
+            top + 16.0,
+            escape(&panel.name),
+            LEFT + 210.0,
+            top + 16.0,
+            escape(&panel.summary),
+        ));
+        self.seconds();
+        let end = LEFT + WIDTH;
+        if let Some(from) = panel.hung {
+            let (from, y) = (axis.x(from), top + HEAD);
+            self.rect("h", from, y, end - from, PANEL - HEAD - GAP);
+        }
+        let mut y = top + HEAD;
+        self.strip(y);
+        y += STRIP + 6.0;
+        self.crowd(y);
+        y += AREA + 8.0;
+        for client in self.sample() {
+            self.lane(client, y);
+            y += LANE;
+        }
+        if panel.hung.is_some() {
+            self.put(format_args!(
+                "<text class=\"s\" x=\"{}\" y=\"{}\" text-anchor=\"end\">… and so on for ever</text>\n",
+                end - 4.0,
+                y + 14.0
+            ));
+        } else if panel.close_up.is_none() && !axis.ends(panel.end) {
+            self.put(format_args!(
+                "<text class=\"s\" x=\"{}\" y=\"{}\" text-anchor=\"end\">… goes on until {:.1} s</text>\n",
+                end - 4.0,
+                y + 14.0,
+                panel.end.as_secs_f64()
+            ));
+        }
+    }
+
+    fn put(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a string does not fail.
+        let _ = self.svg.write_fmt(text);
+    }
+
+    fn rect(&mut self, class: &str, x: f64, y: f64, width: f64, height: f64) {
+        self.put(format_args!(
+            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y}\" width=\"{width:.1}\" height=\"{height}\"/>\n"
+        ));
+    }
+
+    fn seconds(&mut self) {
+        let seconds = self.axis.seconds;
+        let step = [
+            0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0,
+        ]
+        .into_iter()
+        .find(|step| seconds / step <= 12.0)
+        .unwrap_or(120.0);
+        let mut number = (self.axis.from / step).ceil();
+        while number * step <= self.axis.from + seconds {
+            let at = number * step;
+            let (x, y) = (
+                LEFT + WIDTH * (at - self.axis.from) / seconds,
+                self.top + HEAD,
+            );
+            let at = (at * 100.0).round() / 100.0;
+            self.put(format_args!(
+                "<text class=\"s\" x=\"{:.1}\" y=\"{}\">{at} s</text><path class=\"g\" d=\"M{x:.1} {}v{}\"/>\n",
+                x + 4.0,
+                y - 4.0,
+                y - 14.0,
+                PANEL - HEAD - GAP + 14.0,
+            ));
+            number += 1.0;
+        }
+    }
+
+    fn label(&mut self, y: f64, text: &str) {
+        self.put(format_args!(
+            "<text class=\"s\" x=\"{}\" y=\"{y}\" text-anchor=\"end\">{text}</text>\n",
+            LEFT - 8.0
+        ));
+    }
+
+    /// When there was a valid token.
+    fn strip(&mut self, y: f64) {
+        self.label(y + 11.0, "token");
+        let end = self
+            .axis
+            .x(self.panel.end.max(self.panel.open.min(self.panel.end)));
+        let end = if self.panel.hung.is_some() {
+            LEFT + WIDTH
+        } else {
+            end
+        };
+        self.rect("d", LEFT, y, end - LEFT, STRIP);
+        let mut good: Vec<(f64, f64)> = Vec::new();
+        let mut stretches = self.panel.good.clone();
+        stretches.sort_unstable();
+        for (from, to) in stretches {
+            let (from, to) = (self.axis.x(from), self.axis.x(to).min(end));
+            match good.last_mut() {
+                Some(last) if from < last.1 + PIXEL => last.1 = last.1.max(to),
+                _ => good.push((from, to)),
+            }
+        }
+        for (from, to) in good {
+            if to > from {
+                self.rect("v", from, y, to - from, STRIP);
+            }
+        }
+    }
+
+    /// How many waited, and how many renewed, over the time.
+    fn crowd(&mut self, y: f64) {
+        let waiting = self.area("w", y, |doing| doing == Doing::Waiting);
+        let holding = self.area("m", y, Doing::holds);
+        self.label(y + 11.0, &format!("waiting ≤ {waiting}"));
+        self.label(y + 28.0, &format!("renewing ≤ {holding}"));
+        self.put(format_args!(
+            "<path class=\"g\" d=\"M{LEFT} {:.1}h{WIDTH}\"/>\n",
+            y + AREA
+        ));
+    }
+
+    /// The number of clients that do that, over the time: the highest.
+    fn area(&mut self, class: &str, y: f64, kind: impl Fn(Doing) -> bool) -> u32 {
+        const STEP: f64 = 2.0;
+        let mut counts = vec![0_u32; (WIDTH / STEP) as usize + 1];
+        let panel = self.panel;
+        for span in &panel.spans {
+            if !kind(span.doing) || !self.axis.shows(span) {
+                continue;
+            }
+            let bucket = |at| ((self.axis.x(at) - LEFT) / STEP) as usize;
+            let to = if span.to() > panel.open {
+                counts.len() - 1
+            } else {
+                bucket(span.to())
+            };
+            for count in &mut counts[bucket(span.from())..=to] {
+                *count += 1;
+            }
+        }
+        let all = f64::from(panel.clients);
+        let mut path = format!("M{LEFT} {:.1}", y + AREA);
+        let mut last = 0;
+        for (bucket, count) in counts.iter().enumerate() {
+            if last != *count {
+                // The root: dozens can be seen beside thousands.
+                let height = AREA * (f64::from(*count) / all).min(1.0).sqrt();
+                let x = LEFT + STEP * bucket as f64;
+                let _ = write!(path, "H{x:.0}V{:.1}", y + AREA - height);
+            }
+            last = *count;
+        }
+        self.put(format_args!(
+            "<path class=\"{class}\" d=\"{path}H{:.0}V{:.1}Z\"/>\n",
+            LEFT + WIDTH,
+            y + AREA
+        ));
+        counts.into_iter().max().unwrap_or(0)
+    }
+
+    fn lane(&mut self, client: u32, y: f64) {
+        self.put(format_args!(
+            "<text class=\"l\" x=\"{}\" y=\"{}\" text-anchor=\"end\">#{client}</text>\n",
+            LEFT - 8.0,
+            y + 9.0
+        ));
+        let mut spans: Vec<&Span> = self.panel.spans.iter().collect();
+        spans.retain(|span| span.client == client && self.axis.shows(span));
+        spans.sort_unstable_by_key(|span| span.from());
+        let mut open: Option<(&str, f64, f64)> = None;
+        for span in spans {
+            // What the end of the run found still waiting did not end by being cut off.
+            let forced = span.to() > self.panel.open;
+            let (from, to) = (self.axis.x(span.from()), self.axis.x(span.to()));
+            let to = if forced { LEFT + WIDTH } else { to };
+            let class = match span.doing {
+                Doing::Requesting => "r",
+                Doing::Waiting => "w",
+                Doing::Holding => "m",
+                Doing::TakingOver => "o",
+            };
+            match &mut open {
+                Some((before, _, end)) if *before == class && from < *end + PIXEL => *end = to,
+                _ => self.bar(open.replace((class, from, to)), y),
+            }
+            if span.cut_off && !forced && self.axis.ends(span.to()) {
+                self.bar(open.take(), y);
+                self.put(format_args!(
+                    "<path class=\"c\" d=\"M{to:.1} {}v{LANE}\"/>\n",
+                    y - 0.5
+                ));
+            }
+        }
+        self.bar(open, y);
+    }
+
+    fn bar(&mut self, bar: Option<(&str, f64, f64)>, y: f64) {
+        if let Some((class, from, to)) = bar
+            && from < LEFT + WIDTH
+        {
+            self.rect(class, from, y, (to - from).max(PIXEL), LANE - 2.0);
+        }
+    }
+
+    /// The clients to show: first those that took over or were cut off while they held, then those that
+    /// held, then those that waited, then whoever comes.
+    fn sample(&self) -> BTreeSet<u32> {
+        let seen = || self.panel.spans.iter().filter(|span| self.axis.shows(span));
+        let holders = || seen().filter(|span| span.doing.holds());
+        let telling = holders().filter(|span| span.cut_off || span.doing == Doing::TakingOver);
+        let waiters = || seen().filter(|span| span.doing == Doing::Waiting);
+        // Some of each, so that no kind fills the panel.
+        let clients = telling
+            .take(LANES * 2 / 3)
+            .chain(holders().take(LANES / 4))
+            .chain(waiters().filter(|span| span.cut_off).take(LANES / 4))
+            .chain(waiters())
+            .map(|span| span.client)
+            .chain(0..self.panel.clients);
+        let mut shown = BTreeSet::new();
+        for client in clients {
+            if shown.len() == LANES {
+                break;
+            }
+            shown.insert(client);
+        }
+        shown
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
