@@ -205,8 +205,8 @@ impl<P: Policy, L: Lock, O: Observer> Slot<P, L, O> {
             unsafe {
                 to_claimers.detach(&mut held.claimers);
                 to_observers.detach(&mut held.observers);
-                to_claimers.fill();
-                to_observers.fill();
+                to_claimers.begin();
+                to_observers.begin();
             }
             true
         });
@@ -352,7 +352,7 @@ impl<P: Policy, L: Lock, O: Observer> Slot<P, L, O> {
                 self.word.store_locked(held, word, Ordering::Release);
             }
             // SAFETY: Validity and Aliasing: the lock is held.
-            unsafe { drain.fill() };
+            unsafe { drain.begin() };
             next
         });
         if let Some(waker) = next {

@@ -8,7 +8,7 @@
 //! | 0 | `HELD` | a token is out |
 //! | 1 | `WAITERS` | the ring is not empty |
 //! | 2 | `DONE` | closed |
-//! | 3–4 | ending | how the last hold ended: released, abandoned, abandoned by panic |
+//! | 3–4 | ending | how the last hold ended: abandoned, abandoned by panic, released |
 //! | 5… | generation | how many holds have ended (27 bits and more, wrapping) |
 //!
 //! Invariants:
@@ -71,18 +71,18 @@ impl Generation {
 /// How the last hold of `word` ended.
 fn ending(word: usize) -> Outcome {
     match (word & ENDING) >> ENDING_SHIFT {
-        0 => Outcome::Done,
-        1 => Outcome::ABANDONED,
-        _ => Outcome::Abandoned { by_panic: true },
+        0 => Outcome::Abandoned { by_panic: false },
+        1 => Outcome::Abandoned { by_panic: true },
+        _ => Outcome::Done,
     }
 }
 
 /// The word after the end of the hold that acquired `word`.
+#[inline(always)]
 fn ended(word: usize, outcome: Outcome) -> usize {
     let ending = match outcome {
-        Outcome::Abandoned { by_panic: false } => 1,
-        Outcome::Abandoned { by_panic: true } => 2,
-        _ => 0,
+        Outcome::Abandoned { by_panic } => usize::from(by_panic),
+        _ => 2,
     };
     (word & !(HELD | WAITERS | ENDING) | ending << ENDING_SHIFT).wrapping_add(ONE_GENERATION)
 }
@@ -278,7 +278,7 @@ impl<L: Lock, O: Observer> Line<L, O> {
             // SAFETY: Validity: the ring of this lock, detached once. Aliasing: it is held.
             unsafe {
                 drain.detach(&mut held.waiters);
-                drain.fill();
+                drain.begin();
             }
             true
         });
@@ -409,7 +409,7 @@ impl<L: Lock, O: Observer> Line<L, O> {
             self.word
                 .store_locked(held, ended(word, outcome), Ordering::Release);
             // SAFETY: Validity and Aliasing: the lock is held.
-            unsafe { drain.fill() };
+            unsafe { drain.begin() };
         });
         drain.first(|| self.tell(notes));
         drain.run();

@@ -135,7 +135,7 @@ impl<L: Lock> Tally<L> {
             // SAFETY: Validity: the ring of this lock, detached once. Aliasing: it is held.
             unsafe {
                 drain.detach(&mut crew.tickets);
-                drain.fill();
+                drain.begin();
             }
             first
         });
@@ -163,7 +163,7 @@ impl<L: Lock> Tally<L> {
                 // SAFETY: Validity: the ring of this lock, detached once. Aliasing: it is held.
                 unsafe {
                     drain.detach(&mut crew.joiners);
-                    drain.fill();
+                    drain.begin();
                 }
             }
         });

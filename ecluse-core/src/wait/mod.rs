@@ -147,6 +147,21 @@ impl<T: Target> Wait<T> {
         }
     }
 
+    /// A poll that is more than a look: apart from it, so that a look is short (W2).
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    fn advance(&self, state: u8, cx: &Context<'_>) -> Poll<T::Output> {
+        match state {
+            QUEUED => self.change_waker(cx),
+            GRANTED => match self.take() {
+                Some(output) => Poll::Ready(output),
+                None => self.join(cx, End::Front),
+            },
+            IDLE => self.join(cx, End::Back),
+            STALLED => self.join(cx, End::Front),
+            _ => panic!("a `Wait` was polled after it had given its value or was abandoned"),
+        }
+    }
+
     /// First poll, or the first one after a revocation: finds it done, or enlists.
     fn join(&self, cx: &Context<'_>, end: End) -> Poll<T::Output> {
         if let Some(grant) = self.target.attempt() {
@@ -294,22 +309,12 @@ impl<T: Target> Future for Wait<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().get_ref();
         // Acquire: pairs with the store of the grant in `Node::grant`, or of `Node::revoke`.
-        match this.node.state(Ordering::Acquire) {
-            QUEUED => {
-                // SAFETY: Validity: just seen `QUEUED`. Aliasing: we are the owner.
-                if unsafe { this.node.has_waker(cx.waker()) } {
-                    return Poll::Pending;
-                }
-                this.change_waker(cx)
-            }
-            GRANTED => match this.take() {
-                Some(output) => Poll::Ready(output),
-                None => this.join(cx, End::Front),
-            },
-            IDLE => this.join(cx, End::Back),
-            STALLED => this.join(cx, End::Front),
-            _ => panic!("a `Wait` was polled after it had given its value or was abandoned"),
+        let state = this.node.state(Ordering::Acquire);
+        // SAFETY: Validity: just seen `QUEUED`. Aliasing: we are the owner.
+        if state == QUEUED && unsafe { this.node.has_waker(cx.waker()) } {
+            return Poll::Pending;
         }
+        this.advance(state, cx)
     }
 }
 
