@@ -56,7 +56,7 @@ enum Command {
     Latency(latency::Args),
     /// Build and run the benches of `tests/bench`.
     Bench(bench::Args),
-    /// Run the demo of `ecluse-tokio`.
+    /// Run the demo: a real HTTP service under load, by hand and with ecluse.
     Demo(demo::Args),
 }
 
