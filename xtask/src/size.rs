@@ -1,7 +1,9 @@
 //! `cargo xtask size`: what the core's types take, on hosts and on chips, held to their budgets.
 //!
 //! The types are listed in `tests/size`. On the host its program prints their sizes; for a chip its library is only
-//! compiled, and the sizes are those of its symbols.
+//! compiled, and the sizes are those of its symbols. For a chip also the flash that each primitive takes.
+
+mod flash;
 
 use crate::{
     cargo::{built, cargo},
@@ -81,7 +83,12 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
             columns.push(chip(&dir, target)?);
         }
     }
-    let (text, over) = table(&columns)?;
+    let (mut text, mut over) = table(&columns)?;
+    if !args.host_only {
+        let (rows, too_much) = flash::measure()?;
+        text += &format!("\n{rows}");
+        over.extend(too_much);
+    }
     print!("{text}");
     for line in &over {
         println!("over budget: {line}");

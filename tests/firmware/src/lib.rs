@@ -8,6 +8,7 @@
 #![no_std]
 
 pub mod arena;
+pub mod cases;
 pub mod chip;
 pub mod report;
 pub mod runtime;

@@ -48,6 +48,8 @@ pub async fn settled() -> bool {
 struct End {
     over: AtomicBool,
     joiner: AtomicWaker,
+    /// The task's own.
+    task: AtomicWaker,
 }
 
 pin_project! {
@@ -65,6 +67,7 @@ impl<F: Future<Output = ()>> Future for Ending<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         if let Some(future) = this.future.as_mut().as_pin_mut() {
+            this.end.task.register(cx.waker());
             if future.poll(cx).is_pending() {
                 return Poll::Pending;
             }
@@ -80,6 +83,13 @@ impl<F: Future<Output = ()>> Future for Ending<F> {
 /// A spawned task.
 #[derive(Debug)]
 pub struct Handle(&'static End);
+
+impl Handle {
+    /// Has the task polled once more.
+    pub fn nudge(&self) {
+        self.0.task.wake();
+    }
+}
 
 impl Task for Handle {
     async fn join(self) -> Ended {
@@ -144,6 +154,7 @@ impl Runtime for Chip {
         let end = self.put(End {
             over: AtomicBool::new(false),
             joiner: AtomicWaker::new(),
+            task: AtomicWaker::new(),
         });
         let place = POOL.iter().find_map(AvailableTask::claim);
         let place = place.expect("a free place in the pool");

@@ -7,6 +7,8 @@ use critical_section::Mutex;
 use embassy_time_driver::Driver;
 use embassy_time_queue_utils::Queue;
 
+use crate::chip::Act;
+
 struct Ticks {
     now: Mutex<Cell<u64>>,
     /// When the queue is to be looked at.
@@ -34,6 +36,13 @@ impl Driver for Ticks {
     }
 }
 
+static ON_TICK: Mutex<Cell<Option<Act>>> = Mutex::new(Cell::new(None));
+
+/// What runs at every tick, in its handler.
+pub fn on_tick(act: Option<Act>) {
+    critical_section::with(|cs| ON_TICK.borrow(cs).set(act));
+}
+
 /// One tick has passed.
 pub fn tick() {
     critical_section::with(|cs| {
@@ -44,4 +53,7 @@ pub fn tick() {
             TICKS.next.borrow(cs).set(next);
         }
     });
+    if let Some(act) = critical_section::with(|cs| ON_TICK.borrow(cs).get()) {
+        act();
+    }
 }

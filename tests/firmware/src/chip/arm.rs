@@ -7,6 +7,9 @@ use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{NVIC, SYST};
 use cortex_m_rt::{ExceptionFrame, exception};
 use critical_section::Mutex;
+use embassy_executor::{InterruptExecutor, SendSpawner};
+
+use super::Act;
 
 /// SysTick's period as a time driver: 100 µs on the MPS2 boards.
 const PERIOD: u32 = 2_500;
@@ -64,6 +67,15 @@ pub fn elapsed(began: u32, now: u32) -> u32 {
     }
 }
 
+/// Where the stack ends at present.
+#[inline(always)]
+pub fn stack_pointer() -> *mut u8 {
+    let here: *mut u8;
+    // SAFETY: a read.
+    unsafe { core::arch::asm!("mov {}, sp", out(reg) here, options(nomem, nostack)) };
+    here
+}
+
 /// Starts the ticks.
 pub fn start() {
     let peripherals = cortex_m::Peripherals::take().expect("called once");
@@ -97,10 +109,7 @@ fn SysTick() {
     crate::tick::tick();
 }
 
-type Act = &'static (dyn Fn() + Sync);
-
 static ACT: Mutex<Cell<Option<Act>>> = Mutex::new(Cell::new(None));
-static ON_EXECUTOR_LINE: Mutex<Cell<Option<fn()>>> = Mutex::new(Cell::new(None));
 
 /// Runs `act` in an interrupt handler; returns when it has run.
 pub fn in_interrupt(act: Act) {
@@ -112,9 +121,16 @@ pub fn in_interrupt(act: Act) {
     assert!(!left, "the interrupt did not come");
 }
 
-/// What the executor's line runs.
-pub fn on_executor_line(run: fn()) {
-    critical_section::with(|cs| ON_EXECUTOR_LINE.borrow(cs).set(Some(run)));
+static ABOVE: InterruptExecutor = InterruptExecutor::new();
+
+/// The executor that preempts the thread's, started at the first call.
+pub fn executor_above() -> Option<SendSpawner> {
+    static STARTED: Mutex<Cell<bool>> = Mutex::new(Cell::new(false));
+    if critical_section::with(|cs| STARTED.borrow(cs).replace(true)) {
+        Some(ABOVE.spawner())
+    } else {
+        Some(ABOVE.start(Line::Executor))
+    }
 }
 
 #[exception]
@@ -124,9 +140,8 @@ unsafe fn DefaultHandler(number: i16) {
             act();
         }
     } else if number == Line::Executor as i16 {
-        if let Some(run) = critical_section::with(|cs| ON_EXECUTOR_LINE.borrow(cs).get()) {
-            run();
-        }
+        // SAFETY: this is the executor's handler, and only its start enables the interrupt.
+        unsafe { ABOVE.on_interrupt() };
     } else {
         panic!("interrupt {number} was not expected");
     }

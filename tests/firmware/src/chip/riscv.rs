@@ -3,6 +3,9 @@
 use core::cell::Cell;
 
 use critical_section::Mutex;
+use embassy_executor::SendSpawner;
+
+use super::Act;
 
 /// Ticks of the machine timer, which has 10 MHz, in 100 µs.
 const PERIOD: u64 = 1_000;
@@ -75,6 +78,15 @@ fn alarm(at: u64) {
     }
 }
 
+/// Where the stack ends at present.
+#[inline(always)]
+pub fn stack_pointer() -> *mut u8 {
+    let here: *mut u8;
+    // SAFETY: a read.
+    unsafe { core::arch::asm!("mv {}, sp", out(reg) here, options(nomem, nostack)) };
+    here
+}
+
 /// Starts the ticks.
 pub fn start() {
     alarm(time() + PERIOD);
@@ -91,8 +103,6 @@ extern "C" fn MachineTimer() {
     crate::tick::tick();
 }
 
-type Act = &'static (dyn Fn() + Sync);
-
 static ACT: Mutex<Cell<Option<Act>>> = Mutex::new(Cell::new(None));
 
 /// Runs `act` in an interrupt handler; returns when it has run.
@@ -106,6 +116,11 @@ pub fn in_interrupt(act: Act) {
         }
     }
     panic!("the interrupt did not come");
+}
+
+/// There is none: the chip has one priority.
+pub fn executor_above() -> Option<SendSpawner> {
+    None
 }
 
 #[unsafe(no_mangle)]

@@ -1,0 +1,103 @@
+//! Two executors, one of which preempts the other, on one slot.
+
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+
+use ecluse_conformance::kit::{Parked, eventually, yield_now};
+use ecluse_conformance::{Ended, Runtime, Task};
+use ecluse_core::Slot;
+use portable_atomic::{AtomicUsize, Ordering};
+
+use crate::chip;
+use crate::runtime::Chip;
+
+/// The runtime of the executor that preempts this one.
+fn above() -> Chip {
+    Chip(chip::executor_above().expect("n/a without priorities"))
+}
+
+/// Claims, counting its polls; works for a few turns; releases.
+async fn visit(slot: &'static Slot, polls: &'static AtomicUsize, inside: &'static AtomicUsize) {
+    let mut wait = pin!(slot.claim());
+    let claim = poll_fn(|cx| {
+        polls.fetch_add(1, Ordering::SeqCst);
+        wait.as_mut().poll(cx)
+    })
+    .await
+    .expect("nobody closes it");
+    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two claims");
+    for _ in 0..3 {
+        yield_now().await;
+    }
+    inside.fetch_sub(1, Ordering::SeqCst);
+    claim.release();
+}
+
+pub(super) async fn two_priorities_share_a_slot_without_livelock(rt: Chip) {
+    const ROUNDS: usize = 20;
+    let slot: &'static Slot = rt.put(Slot::new());
+    let (polls, inside) = (rt.put(AtomicUsize::new(0)), rt.put(AtomicUsize::new(0)));
+    // Held down here, wanted twice up there: where waiters are woken in turns instead of queued, they wake each other
+    // for ever, and the holder below never gets on.
+    let tasks = [rt, above(), above(), rt].map(|on| {
+        on.spawn(async move {
+            for _ in 0..ROUNDS {
+                visit(slot, polls, inside).await;
+            }
+        })
+    });
+    for task in tasks {
+        assert_eq!(task.join().await, Ended::Finished);
+    }
+    let polls = polls.load(Ordering::SeqCst);
+    assert!(
+        polls <= 2 * 4 * ROUNDS,
+        "{polls} polls for {} claims",
+        4 * ROUNDS
+    );
+    assert!(!slot.is_claimed() && !slot.has_waiters());
+}
+
+pub(super) async fn two_executors_poll_one_future(rt: Chip) {
+    let slot: &'static Slot = rt.put(Slot::new());
+    let claim = slot.try_claim().expect("free");
+    let shared = rt.put(Parked::new());
+    shared.park(slot.claim());
+    let (polls, served) = (rt.put(AtomicUsize::new(0)), rt.put(AtomicUsize::new(0)));
+    // Whoever polls last is woken; the other looks again when it is told to.
+    let poller = move |on: Chip| {
+        on.spawn(async move {
+            poll_fn(|cx| {
+                if !shared.is_parked() {
+                    return Poll::Ready(());
+                }
+                polls.fetch_add(1, Ordering::SeqCst);
+                match shared.poll(cx.waker()) {
+                    Poll::Ready(claim) => {
+                        shared.leave();
+                        claim.expect("nobody closes it").release();
+                        served.fetch_add(1, Ordering::SeqCst);
+                        Poll::Ready(())
+                    }
+                    Poll::Pending if served.load(Ordering::SeqCst) == 0 => Poll::Pending,
+                    Poll::Pending => Poll::Ready(()),
+                }
+            })
+            .await;
+        })
+    };
+    let polled = move |times| move || polls.load(Ordering::SeqCst) == times;
+    let below = poller(rt);
+    eventually(rt, "the lower one polls", polled(1)).await;
+    let preempting = poller(above());
+    eventually(rt, "the upper one polls", polled(2)).await;
+    claim.release();
+    assert_eq!(preempting.join().await, Ended::Finished);
+    assert_eq!(served.load(Ordering::SeqCst), 1);
+    assert_eq!(polls.load(Ordering::SeqCst), 3);
+    assert!(!slot.is_claimed() && !slot.has_waiters());
+    // It was not woken, and would wait for ever: that is what one waker a future means. Told to look, it ends.
+    below.nudge();
+    assert_eq!(below.join().await, Ended::Finished);
+}
