@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// One run more: by hand with an async mutex and the re-check that most forget.
     #[arg(long)]
     pub(crate) careful: bool,
+    /// Only the run with ecluse: to try many seeds.
+    #[arg(long, conflicts_with = "careful")]
+    pub(crate) ecluse_only: bool,
     /// Where the picture goes [default: ecluse/demo.svg in the target directory].
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,

@@ -59,7 +59,7 @@ const LEGEND: [(&str, &str); 7] = [
     ("w", "waits"),
     ("m", "holds: renews for all"),
     ("o", "took over"),
-    ("h", "hung"),
+    ("h", "nothing moves"),
     ("v", "token valid"),
     ("d", "token dead"),
 ];
@@ -277,11 +277,12 @@ impl Drawing<'_> {
         ));
     }
 
-    /// The number of clients that do that, over the time: the highest.
-    fn area(&mut self, class: &str, y: f64, kind: impl Fn(Doing) -> bool) -> u32 {
+    /// The number of clients that do that, over the time: how many at once, at most.
+    fn area(&mut self, class: &str, y: f64, kind: impl Fn(Doing) -> bool) -> i64 {
         const STEP: f64 = 2.0;
         let mut counts = vec![0_u32; (WIDTH / STEP) as usize + 1];
         let panel = self.panel;
+        let mut changes = Vec::new();
         for span in &panel.spans {
             if !kind(span.doing) || !self.axis.shows(span) {
                 continue;
@@ -295,6 +296,7 @@ impl Drawing<'_> {
             for count in &mut counts[bucket(span.from())..=to] {
                 *count += 1;
             }
+            changes.extend([(span.from(), 1), (span.to(), -1)]);
         }
         let all = f64::from(panel.clients);
         let mut path = format!("M{LEFT} {:.1}", y + AREA);
@@ -313,7 +315,13 @@ impl Drawing<'_> {
             LEFT + WIDTH,
             y + AREA
         ));
-        counts.into_iter().max().unwrap_or(0)
+        // Of two at the same moment, ends come first.
+        changes.sort_unstable();
+        let sums = changes.iter().scan(0_i64, |sum, (_, change)| {
+            *sum += change;
+            Some(*sum)
+        });
+        sums.max().unwrap_or(0)
     }
 
     fn lane(&mut self, client: u32, y: f64) {
@@ -372,7 +380,7 @@ impl Drawing<'_> {
             .take(LANES * 2 / 3)
             .chain(holders().take(LANES / 4))
             .chain(waiters().filter(|span| span.cut_off).take(LANES / 4))
-            .chain(waiters())
+            .chain(waiters().filter(|span| !span.cut_off))
             .map(|span| span.client)
             .chain(0..self.panel.clients);
         let mut shown = BTreeSet::new();

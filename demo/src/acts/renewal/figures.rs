@@ -70,7 +70,7 @@ impl Run {
         Panel {
             name: self.name.to_owned(),
             summary: format!(
-                "{} tokens ended in use · {} mints, {} wasted · {} failures · {} of {} tasks hung",
+                "tokens that ended: {} · mints: {} (wasted: {}) · failures: {} · tasks hung: {} of {}",
                 self.ended_tokens(),
                 self.counts.minted,
                 self.counts.wasted,
@@ -147,7 +147,7 @@ fn table(runs: &[Run]) -> Table {
     row("requests", &outcome(|all| &all.begun));
     row("  ok", &outcome(|all| &all.ok));
     row("  cut off, as drawn by lot", &outcome(|all| &all.cut_off));
-    row("in flight, at most", &|run| run.most_busy.to_string());
+    row("busy or waiting, at most", &|run| run.most_busy.to_string());
     row("tokens that ended in use", &|run| {
         run.ended_tokens().to_string()
     });

@@ -49,11 +49,12 @@ impl Act for Renewal {
     }
 
     fn perform(&self, args: &Args) -> Scene {
-        let mut runs = vec![
-            run::<EachForItself>(args),
-            run::<FlagAndNotify>(args),
-            run::<UnderMutex<false>>(args),
-        ];
+        let mut runs = Vec::new();
+        if !args.ecluse_only {
+            runs.push(run::<EachForItself>(args));
+            runs.push(run::<FlagAndNotify>(args));
+            runs.push(run::<UnderMutex<false>>(args));
+        }
         if args.careful {
             runs.push(run::<UnderMutex<true>>(args));
         }
