@@ -2,12 +2,15 @@
 
 use std::{
     pin::pin,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
 };
 
-use ecluse_core::{Closed, Line, Outcome, Slot, TimedOut};
+use ecluse_core::{
+    Claim, Closed, DefaultLock, Handoff, Line, Outcome, Slot, TimedOut,
+    observe::{Event, EventKind, Numbered, Observer},
+};
 
 use crate::{
     kit::{LIMIT, poll, ready, within},
@@ -130,5 +133,31 @@ fn a_stray_unpark_is_no_grant() {
             claim.release();
             assert_eq!(waiter.join().unwrap(), Outcome::Done);
         });
+    });
+}
+
+/// What arrives between the last look and the return is returned: here a hook lets the claim go
+/// when the wait has just been enlisted.
+#[test]
+fn what_arrives_at_the_last_moment_is_returned() {
+    type Watched = Slot<Handoff, DefaultLock, LetsGo>;
+    #[derive(Default)]
+    struct LetsGo(Mutex<Option<Claim<&'static Watched>>>);
+    impl Observer for LetsGo {
+        type Numbers = Numbered;
+        fn event(&self, event: Event) {
+            if event.kind == EventKind::Enlisted {
+                let claim = self.0.lock().unwrap().take();
+                drop(claim);
+            }
+        }
+    }
+    within(|| {
+        let slot: &'static Watched = Box::leak(Box::new(Slot::with_observer(LetsGo::default())));
+        let claim = slot.try_claim().unwrap();
+        *slot.observer().0.lock().unwrap() = Some(claim);
+        let granted = slot.claim_blocking_timeout(Duration::ZERO);
+        assert!(granted.expect("it came in time").is_ok());
+        assert!(!slot.is_claimed() && !slot.has_waiters());
     });
 }
