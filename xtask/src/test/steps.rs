@@ -181,7 +181,7 @@ fn fmt(run: &mut Run) -> Result<()> {
             let mut cargo = cargo(Build::Plain);
             run.run(
                 cargo
-                    .args(["fmt", "--check", "--manifest-path"])
+                    .args(["fmt", "--all", "--check", "--manifest-path"])
                     .arg(manifest),
             )?;
         }

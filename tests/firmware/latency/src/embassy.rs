@@ -64,22 +64,14 @@ fn mutex(meter: &Meter) {
     let guard = mutex.try_lock().expect("free");
     let mut lock = pin!(mutex.lock());
     stub::with(1, |cx| {
-        let first = || lock.as_mut().poll(cx).is_pending();
-        assert!(meter.print(NAME, "Mutex: enlist", first));
-        let again = || lock.as_mut().poll(cx).is_pending();
-        assert!(meter.print(NAME, "Mutex: pending re-poll", again));
+        assert!(meter.poll(NAME, "Mutex: enlist", lock.as_mut(), cx));
+        assert!(meter.poll(NAME, "Mutex: pending re-poll", lock.as_mut(), cx));
     });
     meter.print(NAME, "Mutex: unlock, 1 waits", || drop(guard));
-    let ready = stub::with(1, |cx| {
-        meter.print(NAME, "Mutex: woken poll", || match lock.as_mut().poll(cx) {
-            core::task::Poll::Ready(guard) => {
-                forget(guard);
-                true
-            }
-            core::task::Poll::Pending => false,
-        })
+    let waits = stub::with(1, |cx| {
+        meter.poll(NAME, "Mutex: woken poll", lock.as_mut(), cx)
     });
-    assert!(ready);
+    assert!(!waits);
 }
 
 fn semaphore<const N: usize>(meter: &Meter, names: [&str; 4]) {
@@ -91,13 +83,12 @@ fn semaphore<const N: usize>(meter: &Meter, names: [&str; 4]) {
         // SAFETY: Validity: the array stays where it is, and drops its futures in place. Aliasing: `&mut`.
         let mut future = unsafe { core::pin::Pin::new_unchecked(future) };
         stub::with(i, |cx| {
-            let mut poll = || future.as_mut().poll(cx).is_pending();
             if i + 1 < N {
-                assert!(poll());
+                assert!(future.as_mut().poll(cx).is_pending());
                 return;
             }
-            assert!(meter.print(NAME, names[0], &mut poll));
-            assert!(meter.print(NAME, names[1], &mut poll));
+            assert!(meter.poll(NAME, names[0], future.as_mut(), cx));
+            assert!(meter.poll(NAME, names[1], future.as_mut(), cx));
         });
     }
     meter.print(NAME, names[2], || semaphore.release(1));

@@ -5,8 +5,8 @@
 //! ```text
 //! figure  library  operation  instructions  longest-with-interrupts-off  sections
 //! ```
-//! Instructions are the operation's own and what it calls: the call itself is measured and taken off, and so is what the
-//! timed critical section takes (of which the plain one's four instructions are put back). With interrupts off: from the
+//! Instructions are the operation's own and what it calls: the call itself with its frame is measured and taken off, and so
+//! is what the timed critical section takes (of which the plain one's four instructions are put back). With interrupts off: from the
 //! instruction after they were switched off to the one that switches them on again.
 //!
 //! Wakers are stubs of a few instructions, the same for everybody.

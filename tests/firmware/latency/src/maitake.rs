@@ -55,22 +55,14 @@ fn mutex(meter: &Meter) {
     let guard = mutex.try_lock().expect("free");
     let mut lock = pin!(mutex.lock());
     stub::with(1, |cx| {
-        let first = || lock.as_mut().poll(cx).is_pending();
-        assert!(meter.print(NAME, "Mutex: enlist", first));
-        let again = || lock.as_mut().poll(cx).is_pending();
-        assert!(meter.print(NAME, "Mutex: pending re-poll", again));
+        assert!(meter.poll(NAME, "Mutex: enlist", lock.as_mut(), cx));
+        assert!(meter.poll(NAME, "Mutex: pending re-poll", lock.as_mut(), cx));
     });
     drop(guard);
-    let ready = stub::with(1, |cx| {
-        meter.print(NAME, "Mutex: woken poll", || match lock.as_mut().poll(cx) {
-            core::task::Poll::Ready(guard) => {
-                forget(guard);
-                true
-            }
-            core::task::Poll::Pending => false,
-        })
+    let waits = stub::with(1, |cx| {
+        meter.poll(NAME, "Mutex: woken poll", lock.as_mut(), cx)
     });
-    assert!(ready);
+    assert!(!waits);
 }
 
 fn queue<F: Future, const N: usize>(crowd: &mut [Option<F>; N]) {

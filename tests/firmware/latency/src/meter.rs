@@ -1,5 +1,9 @@
 //! The measuring: what an operation takes beyond the measuring itself.
 
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
 use ecluse_firmware::{chip, report, section};
 
 /// What a plain critical section takes: reading and switching off, comparing and switching on.
@@ -36,7 +40,8 @@ fn counts<O>(operation: impl FnOnce() -> O) -> (u32, O) {
 
 impl Meter {
     pub fn calibrated() -> Self {
-        let (call, ()) = counts(|| ());
+        // SAFETY: nothing; but the compiler must not leave out the call.
+        let (call, ()) = counts(|| unsafe { core::arch::asm!("") });
         let (thousand, ()) = counts(|| {
             // SAFETY: they do nothing.
             unsafe { core::arch::asm!(".rept 1000", "nop", ".endr") }
@@ -81,6 +86,26 @@ impl Meter {
         let (figure, out) = self.measure(operation);
         show(library, name, figure);
         out
+    }
+}
+
+impl Meter {
+    /// Measures a poll, which takes its future and its context as every poll does; says whether it is pending.
+    pub fn poll<F: Future>(
+        &self,
+        library: &str,
+        name: &str,
+        future: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        // What came of it is kept: giving it back is another operation.
+        self.print(library, name, move || match future.poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(output) => {
+                core::mem::forget(output);
+                false
+            }
+        })
     }
 }
 

@@ -123,22 +123,14 @@ fn alone(meter: &Meter) {
     meter.print(NAME, "Slot: claim refused", || OTHER.try_claim().is_err());
     let mut wait = core::pin::pin!(OTHER.claim());
     stub::with(1, |cx| {
-        let first = || wait.as_mut().poll(cx).is_pending();
-        assert!(meter.print(NAME, "Slot: enlist", first));
-        let again = || wait.as_mut().poll(cx).is_pending();
-        assert!(meter.print(NAME, "Slot: pending re-poll", again));
+        assert!(meter.poll(NAME, "Slot: enlist", wait.as_mut(), cx));
+        assert!(meter.poll(NAME, "Slot: pending re-poll", wait.as_mut(), cx));
     });
     claim.release();
-    let taken = stub::with(1, |cx| {
-        meter.print(NAME, "Slot: woken poll", || match wait.as_mut().poll(cx) {
-            core::task::Poll::Ready(Ok(claim)) => {
-                forget(claim);
-                true
-            }
-            _ => false,
-        })
+    let waits = stub::with(1, |cx| {
+        meter.poll(NAME, "Slot: woken poll", wait.as_mut(), cx)
     });
-    assert!(taken);
+    assert!(!waits);
 
     static LINE: OurLine = Line::new();
     let acquired = meter.print(NAME, "Line: acquire", || match LINE.try_acquire_token() {
@@ -155,13 +147,10 @@ fn alone(meter: &Meter) {
     let held = token(&TRACK);
     let mut wait = core::pin::pin!(busy(&TRACK));
     stub::with(1, |cx| {
-        let first = || wait.as_mut().poll(cx).is_pending();
-        assert!(meter.print(NAME, "Line: enlist", first));
-        let again = || wait.as_mut().poll(cx).is_pending();
-        assert!(meter.print(NAME, "Line: pending re-poll", again));
+        assert!(meter.poll(NAME, "Line: enlist", wait.as_mut(), cx));
+        assert!(meter.poll(NAME, "Line: pending re-poll", wait.as_mut(), cx));
         held.release();
-        let woken = || wait.as_mut().poll(cx).is_ready();
-        assert!(meter.print(NAME, "Line: woken poll", woken));
+        assert!(!meter.poll(NAME, "Line: woken poll", wait.as_mut(), cx));
     });
 }
 
