@@ -259,16 +259,18 @@ impl<L: Lock, O: Observer> Line<L, O> {
         let mut drain = Drain::new(&self.queue, &sentinel, Outcome::Closed);
         let mut notes = Notes::<O>::default();
         let first = self.queue.with(|held| {
-            // Acquire, and Release on success: L4.
-            let mut word = self.word.load(Ordering::Acquire);
+            // Relaxed: what matters is decided by the swap.
+            let mut word = self.word.load(Ordering::Relaxed);
             loop {
                 if word & DONE != 0 {
                     return false;
                 }
                 let closed = word & !WAITERS | DONE;
+                // Release: what the closer did before happens before whatever sees `DONE`. (A swap
+                // goes on with the release sequence that it finds, L4, without acquiring it.)
                 let swap =
                     self.word
-                        .swap_locked(held, word, closed, Ordering::AcqRel, Ordering::Acquire);
+                        .swap_locked(held, word, closed, Ordering::Release, Ordering::Relaxed);
                 match swap {
                     Ok(()) => break,
                     Err(now) => word = now,
@@ -312,8 +314,8 @@ impl<L: Lock, O: Observer> Line<L, O> {
     where
         R: LineRef<Lock = L, Observer = O>,
     {
-        // Acquire: whoever finds the line closed sees what was written before. (The acquiring
-        // itself is ordered by its swap.)
+        // Acquire: the wait in a `Failure` shows a generation, and who sees one sees what the hold
+        // before it did.
         let mut word = self.word.load(Ordering::Acquire);
         loop {
             match self.acquire_at(by, word) {
@@ -335,8 +337,8 @@ impl<L: Lock, O: Observer> Line<L, O> {
         if heard::<O>() {
             return self.acquire_heard(by, word);
         }
-        // Acquire: pairs with the release of the hold before; also on failure, whose word may be
-        // taken for an answer.
+        // Acquire: pairs with the release of the hold before, as the load that gave `word` does:
+        // one of the two would do. On failure its word becomes the answer, generation and all.
         self.word.swap_free(
             &self.queue,
             word,

@@ -59,8 +59,9 @@ impl Word {
         }
         #[cfg(not(all(target_has_atomic = "ptr", not(ecluse_no_cas))))]
         {
-            // A read-modify-write goes on with the release sequence that it finds. A load and a
-            // store must do it themselves, whatever orderings the call could do with.
+            // A read-modify-write goes on with the release sequence that it finds; a store must do
+            // that itself, whatever ordering the call could do with. (The load could be Relaxed:
+            // every store is made under this lock. Acquire says what is meant, and costs nothing.)
             let _ = (success, failure);
             match self.0.load(Ordering::Acquire) {
                 now if now == from => {

@@ -149,8 +149,9 @@ impl<T: Target> Wait<T> {
 
     /// A poll that is more than a look: apart from it, so that a look is short (W2).
     #[cfg_attr(not(feature = "std"), inline(never))]
-    fn advance(&self, state: u8, cx: &Context<'_>) -> Poll<T::Output> {
-        match state {
+    fn advance(&self, cx: &Context<'_>) -> Poll<T::Output> {
+        // Acquire: pairs with the store of the grant in `Node::grant`, or of `Node::revoke`.
+        match self.node.state(Ordering::Acquire) {
             QUEUED => self.change_waker(cx),
             GRANTED => match self.take() {
                 Some(output) => Poll::Ready(output),
@@ -212,7 +213,8 @@ impl<T: Target> Wait<T> {
                 Poll::Pending
             }
             Err(fresh) => {
-                // Acquire: pairs with the store of the grant, or of its revocation.
+                // Acquire: pairs with the store of the grant, or of its revocation. (Needed by a
+                // revoked waiter that finds the slot closed: every other way on takes the lock.)
                 let ready = match self.node.state(Ordering::Acquire) {
                     GRANTED => self
                         .take()
@@ -308,13 +310,14 @@ impl<T: Target> Future for Wait<T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().get_ref();
-        // Acquire: pairs with the store of the grant in `Node::grant`, or of `Node::revoke`.
-        let state = this.node.state(Ordering::Acquire);
+        // Relaxed: a look that finds nothing new acquires nothing. (An Acquire load is a barrier on
+        // many chips.)
+        let queued = this.node.state(Ordering::Relaxed) == QUEUED;
         // SAFETY: Validity: just seen `QUEUED`. Aliasing: we are the owner.
-        if state == QUEUED && unsafe { this.node.has_waker(cx.waker()) } {
+        if queued && unsafe { this.node.has_waker(cx.waker()) } {
             return Poll::Pending;
         }
-        this.advance(state, cx)
+        this.advance(cx)
     }
 }
 

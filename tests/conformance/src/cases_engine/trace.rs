@@ -235,7 +235,7 @@ async fn w04_trace_of_a_slot<R: Runtime>(rt: R) -> Verdict {
         (CYD, Try),
     ];
     let text = play::<R, Handoff>(rt, SCRIPT, |_| unreachable!("not in this script")).await;
-    verdict("slot", text, include_str!("trace-slot.txt"))
+    verdict("w04_trace_of_a_slot", text, include_str!("trace-slot.txt"))
 }
 
 async fn w04_trace_of_a_revocable_slot<R: Runtime>(rt: R) -> Verdict {
@@ -259,7 +259,7 @@ async fn w04_trace_of_a_revocable_slot<R: Runtime>(rt: R) -> Verdict {
         (CYD, Release),
     ];
     let text = play::<R, Revocable>(rt, SCRIPT, |slot| slot.revoke_unobserved()).await;
-    verdict("revocable", text, include_str!("trace-revocable.txt"))
+    verdict("w04_trace_of_a_revocable_slot", text, include_str!("trace-revocable.txt"))
 }
 
 type TracedLine = &'static Line<ListLock, Teller>;
@@ -359,5 +359,5 @@ async fn w04_trace_of_a_line<R: Runtime>(rt: R) -> Verdict {
         !line.is_busy() && !line.has_waiters(),
         "the script ends clean"
     );
-    verdict("line", text, include_str!("trace-line.txt"))
+    verdict("w04_trace_of_a_line", text, include_str!("trace-line.txt"))
 }
