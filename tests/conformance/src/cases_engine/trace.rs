@@ -259,7 +259,11 @@ async fn w04_trace_of_a_revocable_slot<R: Runtime>(rt: R) -> Verdict {
         (CYD, Release),
     ];
     let text = play::<R, Revocable>(rt, SCRIPT, |slot| slot.revoke_unobserved()).await;
-    verdict("w04_trace_of_a_revocable_slot", text, include_str!("trace-revocable.txt"))
+    verdict(
+        "w04_trace_of_a_revocable_slot",
+        text,
+        include_str!("trace-revocable.txt"),
+    )
 }
 
 type TracedLine = &'static Line<ListLock, Teller>;
