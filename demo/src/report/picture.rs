@@ -57,8 +57,8 @@ const STYLE: &str = "text{font:15px 'DejaVu Sans',Verdana,sans-serif;fill:#24292
 const LEGEND: [(&str, &str); 7] = [
     ("r", "request"),
     ("w", "waits"),
-    ("m", "holds: renews for all"),
-    ("o", "took over"),
+    ("m", "renews"),
+    ("o", "took over from one cut off"),
     ("h", "nothing moves"),
     ("v", "token valid"),
     ("d", "token dead"),
@@ -132,7 +132,7 @@ fn legend(svg: &mut String) {
             "<rect class=\"{class}\" x=\"{x}\" y=\"18\" width=\"18\" height=\"12\"/><text x=\"{}\" y=\"29\">{text}</text>",
             x + 24.0
         );
-        x += 48.0 + 7.6 * text.chars().count() as f64;
+        x += 42.0 + 7.7 * text.chars().count() as f64;
     }
     let _ = writeln!(
         svg,

@@ -115,7 +115,7 @@ impl Run {
         let window = (from.saturating_sub(BEFORE), shown.to() + AFTER);
         Some(Panel {
             name: format!("{}, close up", self.name),
-            summary: "one renewal: held, cut off, taken over; the others wait, and go on"
+            summary: "one renewal: begun, cut off, taken over by one; the others wait, and go on"
                 .to_owned(),
             close_up: Some(window),
             ..self.panel()
