@@ -18,7 +18,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0.33, value_parser = fraction)]
     pub(crate) cut: f64,
     /// How long each run goes on.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(crate) seconds: u32,
     /// Where the random choices come from.
     #[arg(long, default_value_t = 1)]
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(20..=60_000))]
     pub(crate) token_ms: u64,
     /// How long the service takes to make one, in milliseconds.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) mint_ms: u64,
 }
 

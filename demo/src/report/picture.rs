@@ -217,14 +217,19 @@ impl Drawing<'_> {
                 LEFT + WIDTH * (at - self.axis.from) / seconds,
                 self.top + HEAD,
             );
-            let at = (at * 100.0).round() / 100.0;
             self.put(format_args!(
-                "<text class=\"s\" x=\"{:.1}\" y=\"{}\">{at} s</text><path class=\"g\" d=\"M{x:.1} {}v{}\"/>\n",
-                x + 4.0,
-                y - 4.0,
+                "<path class=\"g\" d=\"M{x:.1} {}v{}\"/>\n",
                 y - 14.0,
                 PANEL - HEAD - GAP + 14.0,
             ));
+            // The last one may have no room for its number.
+            if x < LEFT + WIDTH - 36.0 {
+                let (x, at) = (x + 4.0, (at * 100.0).round() / 100.0);
+                let y = y - 4.0;
+                self.put(format_args!(
+                    "<text class=\"s\" x=\"{x:.1}\" y=\"{y}\">{at} s</text>\n"
+                ));
+            }
             number += 1.0;
         }
     }
@@ -361,9 +366,8 @@ impl Drawing<'_> {
     }
 
     fn bar(&mut self, bar: Option<(&str, f64, f64)>, y: f64) {
-        if let Some((class, from, to)) = bar
-            && from < LEFT + WIDTH
-        {
+        let within = |(_, from, _): &(&str, f64, f64)| *from < LEFT + WIDTH;
+        if let Some((class, from, to)) = bar.filter(within) {
             self.rect(class, from, y, (to - from).max(PIXEL), LANE - 2.0);
         }
     }

@@ -112,11 +112,15 @@ impl Run {
             .filter(|from| *from + BEFORE * 8 > shown.from())
             .min()
             .unwrap_or(shown.from());
+        let what = if shown.doing == Doing::TakingOver {
+            "one renewal: begun, cut off, taken over by one; the others wait, and go on"
+        } else {
+            "one renewal; the others wait, and go on"
+        };
         let window = (from.saturating_sub(BEFORE), shown.to() + AFTER);
         Some(Panel {
             name: format!("{}, close up", self.name),
-            summary: "one renewal: begun, cut off, taken over by one; the others wait, and go on"
-                .to_owned(),
+            summary: what.to_owned(),
             close_up: Some(window),
             ..self.panel()
         })

@@ -197,9 +197,12 @@ impl Book {
         if self.is_valid(grant) {
             return true;
         }
-        if let Some(entry) = self.grants.get_mut(&grant)
-            && !std::mem::replace(&mut entry.found_dead, true)
+        if let Some(entry) = self
+            .grants
+            .get_mut(&grant)
+            .filter(|entry| !entry.found_dead)
         {
+            entry.found_dead = true;
             let end = if entry.ends < entry.expires {
                 &mut self.counts.revoked
             } else {
