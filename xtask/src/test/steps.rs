@@ -83,11 +83,11 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
     steps.push(step("size", 60, |run, _| size(run)));
     steps.push(Step {
         missing: lacking(),
-        ..step("latency", 60, |run, _| latency(run))
+        ..step("latency", 120, |run, _| latency(run))
     });
-    steps.push(step("loom", 600, |run, _| loom(run)));
+    steps.push(step("loom", 400, |run, _| loom(run)));
     steps.push(step("examples", 180, |run, _| examples::run_all(run)));
-    steps.push(step("demo", 120, |run, _| examples::demo(run)));
+    steps.push(step("demo", 180, |run, _| examples::demo(run)));
     steps
 }
 
