@@ -176,7 +176,8 @@ impl<'a> Matrix<'a> {
             let cells: Vec<_> = self.reports.iter().map(of).collect();
             let _ = writeln!(out, "| `{module}` | {} |", cells.join(" | "));
         }
-        self.footer(&mut out);
+        out += "\nEach n/a has its reason (no interrupts on a host, no unwinding on a chip, not in the reference, …): the command \
+                prints them.\n";
         out
     }
 
