@@ -2,8 +2,8 @@
 //! lock is free.
 //!
 //! A [`Drain`] is made *before* anything is detached, so that no panic can come between a cohort
-//! and its end; it takes its first wakers in the caller's own lock hold, and the rest a batch a
-//! hold. Dropping it goes on with everything that is left (U1).
+//! and its end; it takes wakers a batch a lock hold, the first batch in the caller's own hold where
+//! that is cheap. Dropping it goes on with everything that is left (U1).
 //!
 //! Invariants:
 //! - **D1** The cohort is exactly who was queued at the detach: newcomers are in the owner's next
