@@ -3,6 +3,7 @@
 //! Invariants:
 //! 1. A tool that is missing is installed if we may, else it is an error that says how to get it.
 //! 2. All images of a compiler share one target directory; a chip's images differ by target and optimisation only.
+//! 3. A chip runs the whole suite, as one image or as several: whatever an image lacks is a gap in the chip's column.
 
 mod boots;
 
@@ -15,7 +16,7 @@ use crate::{
     toolchain::{self, Toolchain},
     workspace,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use core::time::Duration;
 use std::{path::PathBuf, process::Command};
 
@@ -26,6 +27,8 @@ pub(crate) struct Chip {
     pub(crate) target: &'static str,
     /// The optimisation of its suite: for size, and where flash is short for nothing else.
     suite: Level,
+    /// The images that make up the suite.
+    images: &'static [&'static str],
     pub(crate) emulator: &'static str,
     machine: &'static [&'static str],
 }
@@ -41,12 +44,26 @@ pub(crate) enum Level {
 
 const ARM: &str = "qemu-system-arm";
 
+/// The whole suite in one image.
+const WHOLE: &[&str] = &["suite"];
+
+/// **The** list of the suite's parts, an image each: a file in `tests/firmware/src/bin` names the part, and the `suite!`
+/// lists of `tests/conformance/src/cases/mod.rs` and `cases_engine/mod.rs` the modules that are in it.
+const PARTS: &[&str] = &[
+    "suite-claims",
+    "suite-lines",
+    "suite-engine",
+    "suite-hostile",
+    "suite-on-chips",
+];
+
 /// **The** list. lm3s6965evb takes any core, and has four times the RAM of a microbit.
 pub(crate) const CHIPS: &[Chip] = &[
     Chip {
         name: "m0",
         target: "thumbv6m-none-eabi",
         suite: Level::Smallest,
+        images: PARTS,
         emulator: ARM,
         machine: &["lm3s6965evb", "-cpu", "cortex-m0"],
     },
@@ -54,6 +71,7 @@ pub(crate) const CHIPS: &[Chip] = &[
         name: "m3",
         target: "thumbv7m-none-eabi",
         suite: Level::Size,
+        images: WHOLE,
         emulator: ARM,
         machine: &["mps2-an385"],
     },
@@ -61,6 +79,7 @@ pub(crate) const CHIPS: &[Chip] = &[
         name: "m4",
         target: "thumbv7em-none-eabihf",
         suite: Level::Size,
+        images: WHOLE,
         emulator: ARM,
         machine: &["mps2-an386"],
     },
@@ -68,6 +87,7 @@ pub(crate) const CHIPS: &[Chip] = &[
         name: "m7",
         target: "thumbv7em-none-eabihf",
         suite: Level::Size,
+        images: WHOLE,
         emulator: ARM,
         machine: &["mps2-an500"],
     },
@@ -75,6 +95,7 @@ pub(crate) const CHIPS: &[Chip] = &[
         name: "m33",
         target: "thumbv8m.main-none-eabihf",
         suite: Level::Size,
+        images: WHOLE,
         emulator: ARM,
         machine: &["mps2-an505"],
     },
@@ -82,6 +103,7 @@ pub(crate) const CHIPS: &[Chip] = &[
         name: "rv32",
         target: "riscv32imac-unknown-none-elf",
         suite: Level::Size,
+        images: WHOLE,
         emulator: "qemu-system-riscv32",
         machine: &["virt", "-bios", "none"],
     },
@@ -127,31 +149,49 @@ impl Chip {
         program: &str,
         level: Level,
     ) -> Result<PathBuf> {
+        let mut built = self.build_all(run, package, &[program], level)?;
+        built.pop().context("one program")
+    }
+
+    /// Builds several of a package's programs at once.
+    fn build_all(
+        &self,
+        run: &mut Run,
+        package: &str,
+        programs: &[&str],
+        level: Level,
+    ) -> Result<Vec<PathBuf>> {
         let dir = workspace::root().join("tests/firmware");
         let mut cargo = self.toolchain()?.cargo("build", &dir);
         cargo
-            .args(["--release", "-p", package, "--bin", program])
+            .args(["--release", "-p", package])
             .arg("--message-format=json-render-diagnostics");
+        for program in programs {
+            cargo.args(["--bin", program]);
+        }
         if let Level::Smallest = level {
             cargo.args(["--config", "profile.release.opt-level='z'"]);
         }
         let (exit, messages, log) = run.run_apart(&mut cargo)?;
         if exit != Exit::Success {
+            let programs = programs.join("`, `");
+            let advice = too_large(&log).unwrap_or_default();
             run.show = Some(log);
+            bail!(
+                "`{programs}` does not build for {}: {exit}{advice}",
+                self.target
+            );
         }
-        ensure!(
-            exit == Exit::Success,
-            "`{program}` does not build for {}: {exit}",
-            self.target
-        );
-        built(&messages, "bin", program)?
-            .executable
-            .context("cargo names no program")
+        let program = |name: &&str| -> Result<PathBuf> {
+            let built = built(&messages, "bin", name)?;
+            built.executable.context("cargo names no program")
+        };
+        programs.iter().map(program).collect()
     }
 
-    /// Builds the suite.
-    pub(crate) fn build_suite(&self, run: &mut Run) -> Result<PathBuf> {
-        self.build(run, "ecluse-firmware", "suite", self.suite)
+    /// Builds the suite's images.
+    pub(crate) fn build_suite(&self, run: &mut Run) -> Result<Vec<PathBuf>> {
+        self.build_all(run, "ecluse-firmware", self.images, self.suite)
     }
 
     /// The command that boots an image; `words` are its command line.
@@ -175,17 +215,41 @@ impl Chip {
         qemu
     }
 
-    /// Runs the suite, booting again after each case that broke its image; returns the report's lines.
-    pub(crate) fn run_suite(&self, run: &mut Run, image: &PathBuf, case: &str) -> Result<String> {
+    /// Runs the suite image by image, booting again after each case that broke its image; returns the report's lines.
+    pub(crate) fn run_suite(
+        &self,
+        run: &mut Run,
+        images: &[PathBuf],
+        case: &str,
+    ) -> Result<String> {
         let mut boots = Boots::new(self.name);
-        while let Some(from) = boots.next() {
-            let from = from.to_string();
-            let mut qemu = self.boot(image, REAL_SPEED, &[self.name, &from, case]);
-            let (exit, stdout, stderr) = run.run_within(&mut qemu, BOOT)?;
-            boots.take(&stdout, exit, &stderr)?;
+        for image in images {
+            boots.begin_image();
+            while let Some(from) = boots.next() {
+                let from = from.to_string();
+                let mut qemu = self.boot(image, REAL_SPEED, &[self.name, &from, case]);
+                let (exit, stdout, stderr) = run.run_within(&mut qemu, BOOT)?;
+                boots.take(&stdout, exit, &stderr)?;
+            }
         }
         Ok(boots.report())
     }
+}
+
+/// What to do if the linker says that images do not fit.
+fn too_large(log: &str) -> Option<String> {
+    if !log.contains("will not fit in region") {
+        return None;
+    }
+    let images = WHOLE.iter().chain(PARTS);
+    let failed = images.filter(|image| log.contains(&format!("(bin \"{image}\")")));
+    let failed: Vec<&str> = failed.copied().collect();
+    Some(format!(
+        "; {} does not fit: move modules from its part into another one, in the `suite!` lists of \
+         tests/conformance/src/cases/mod.rs and cases_engine/mod.rs; a new part needs a file in \
+         tests/firmware/src/bin, too, and a line in PARTS of xtask/src/firmware.rs",
+        failed.join(", ")
+    ))
 }
 
 fn package_of(emulator: &str) -> &'static str {
@@ -206,6 +270,29 @@ mod tests {
             assert!(CHIPS[i + 1..].iter().all(|other| other.name != chip.name));
             assert!(super::chip(chip.name).is_some());
         }
+    }
+
+    #[test]
+    fn every_image_of_the_suite_is_in_the_list() {
+        let dir = workspace::root().join("tests/firmware/src/bin");
+        let files = std::fs::read_dir(dir).unwrap().flatten();
+        let mut names: Vec<String> = files
+            .filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned()))
+            .collect();
+        names.sort_unstable();
+        let mut listed = [WHOLE, PARTS].concat();
+        listed.sort_unstable();
+        assert_eq!(names, listed);
+    }
+
+    #[test]
+    fn an_image_that_does_not_fit_is_named_with_the_lists_to_change() {
+        let log = "rust-lld: error: section '.text' will not fit in region 'FLASH': overflowed by 12 bytes\n\
+            error: could not compile `ecluse-firmware` (bin \"suite-lines\") due to 1 previous error\n";
+        let advice = too_large(log).unwrap();
+        assert!(advice.contains("suite-lines does not fit"));
+        assert!(advice.contains("cases_engine/mod.rs"));
+        assert_eq!(too_large("error: expected `;`"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The suite against `ecluse-embassy`: the core under a critical section, by the names that its users have. On a chip [`ours`](crate::ours) is
 //! the same.
 
-use crate::registry::{Case, Suite, Verdict};
+use crate::registry::{Case, Part, Verdict};
 use crate::runtime::Runtime;
 
 /// What the cases name.

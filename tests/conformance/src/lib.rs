@@ -29,5 +29,5 @@ pub mod reference;
 mod runtime;
 
 pub use ecluse_core::runtime::{Clock, Timer};
-pub use registry::{Case, Verdict, Why};
-pub use runtime::{Caps, Ended, Interrupt, Runtime, Task};
+pub use registry::{Case, Part, Verdict, Why};
+pub use runtime::{Act, Caps, Ended, Interrupt, Placed, Runtime, Task};

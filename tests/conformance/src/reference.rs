@@ -1,6 +1,6 @@
 //! The suite against the naive second implementation.
 
-use crate::registry::{Case, Suite, Verdict};
+use crate::registry::{Case, Part, Verdict};
 use crate::runtime::Runtime;
 
 use ecluse_reference as subject;

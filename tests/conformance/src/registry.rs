@@ -35,6 +35,14 @@ pub enum Why {
     VirtualClock,
     /// No [`Caps::BLOCKING`].
     NoBlocking,
+    /// No [`Caps::INTERRUPTS`].
+    NoInterrupts,
+    /// No [`Caps::PRIORITIES`].
+    OnePriority,
+    /// No [`Caps::STACK`].
+    NoStack,
+    /// No [`Caps::PLACES`].
+    NoPlaces,
     /// The case needs what only the engine has.
     NotInReference,
 }
@@ -54,6 +62,10 @@ impl Why {
             Self::NoAlloc => "no heap here",
             Self::VirtualClock => "the clock is virtual here",
             Self::NoBlocking => "no thread may block here",
+            Self::NoInterrupts => "no interrupt handlers here",
+            Self::OnePriority => "no executor that preempts another here",
+            Self::NoStack => "the stack cannot be painted here",
+            Self::NoPlaces => "tasks need no places here",
             Self::NotInReference => "not in the reference",
         }
     }
@@ -71,6 +83,10 @@ const LACKING: &[(Caps, Why)] = &[
     (Caps::CANCEL_AWAIT, Why::NoCancelAwait),
     (Caps::REAL_CLOCK, Why::VirtualClock),
     (Caps::BLOCKING, Why::NoBlocking),
+    (Caps::INTERRUPTS, Why::NoInterrupts),
+    (Caps::PRIORITIES, Why::OnePriority),
+    (Caps::STACK, Why::NoStack),
+    (Caps::PLACES, Why::NoPlaces),
 ];
 
 /// One case of the suite.
@@ -107,12 +123,14 @@ impl Case {
     }
 }
 
-/// A run of a module's case by name; a plain function type to keep the modules' `run` alike.
-pub(crate) trait Suite {
-    /// The cases of every module, in the order of the page.
+/// Cases that are run together: all of them, or those that one image of firmware holds.
+///
+/// What is in no part that an image names is not compiled into it.
+pub trait Part {
+    /// The cases, module by module, in the order of the page.
     const MODULES: &'static [&'static [Case]];
 
-    /// Runs the case; `None` if it is not in this suite.
+    /// Runs a case; `None` if it is not in this part.
     fn run<R: Runtime>(rt: R, case: &'static Case) -> impl Future<Output = Option<Verdict>>;
 }
 
@@ -152,20 +170,31 @@ macro_rules! on_hosts {
     };
 }
 
-/// Puts a room's modules together: `suite![claim, line];`.
+/// Puts a room's modules together, in parts: `suite! { Claims: claim, guard; Lines: line; }`.
 macro_rules! suite {
-    ($($module:ident),* $(,)?) => {
-        /// This room's cases.
-        pub(crate) struct Room;
+    ($($(#[$doc:meta])* $part:ident: $($module:ident),+ $(,)?;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            #[allow(dead_code, unreachable_pub, reason = "firmware names the parts of one of the compiled rooms")]
+            pub enum $part {}
 
-        impl $crate::registry::Suite for Room {
-            const MODULES: &'static [&'static [$crate::registry::Case]] = &[$($module::CASES),*];
+            suite!(@impl $part: $($module)+);
+        )+
+
+        /// This room's cases, all parts of it.
+        #[derive(Debug)]
+        pub(crate) enum Room {}
+
+        suite!(@impl Room: $($($module)+)+);
+    };
+    (@impl $part:ident: $($module:ident)+) => {
+        impl $crate::registry::Part for $part {
+            const MODULES: &'static [&'static [$crate::registry::Case]] = &[$($module::CASES),+];
 
             async fn run<R: $crate::Runtime>(rt: R, case: &'static $crate::registry::Case) -> Option<$crate::Verdict> {
-                // A room may be empty.
-                let _ = &rt;
                 match case.module {
-                    $(stringify!($module) => $module::run(rt, case.name).await,)*
+                    $(stringify!($module) => $module::run(rt, case.name).await,)+
                     _ => None,
                 }
             }

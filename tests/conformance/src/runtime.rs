@@ -2,13 +2,13 @@
 
 use core::future::Future;
 
-use ecluse_core::runtime::Timer;
+use ecluse_core::runtime::{Inline, Timer};
 
 /// What a runtime can do beyond spawning and waking: a small set of bits.
 ///
 /// A case names what it needs; a runtime that lacks one of them lists the case as not applicable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caps(u16);
+pub struct Caps(u32);
 
 impl Caps {
     /// Nothing in particular.
@@ -33,6 +33,14 @@ impl Caps {
     pub const REAL_CLOCK: Self = Self(1 << 8);
     /// A thread outside of the runtime may block while the runtime goes on, and may wake its tasks.
     pub const BLOCKING: Self = Self(1 << 9);
+    /// Interrupt handlers preempt tasks.
+    pub const INTERRUPTS: Self = Self(1 << 10);
+    /// There is an executor whose tasks preempt those of this one.
+    pub const PRIORITIES: Self = Self(1 << 11);
+    /// It can be seen how much of the stack a call used.
+    pub const STACK: Self = Self(1 << 12);
+    /// Tasks need places, of which there is a fixed number.
+    pub const PLACES: Self = Self(1 << 13);
 
     /// Both sets together.
     #[must_use]
@@ -90,6 +98,12 @@ pub trait Task: Send + 'static {
     fn abort(self) -> impl Future<Output = Ended> + Send;
 }
 
+/// What an interrupt handler runs.
+pub type Act = &'static (dyn Fn() + Send + Sync);
+
+/// A future that fits into a place of a [pool](Runtime::spawn_in_pool).
+pub type Placed = Inline<64>;
+
 /// One runtime under test; a handle to it that goes everywhere.
 pub trait Runtime: Copy + Send + Sync + 'static {
     /// The column's name.
@@ -124,6 +138,38 @@ pub trait Runtime: Copy + Send + Sync + 'static {
         how: Interrupt,
         victim: F,
     ) -> impl Future<Output = ()>;
+
+    /// Runs `act` in an interrupt handler, which preempts the caller; returns when it has run. Only with [`Caps::INTERRUPTS`].
+    fn in_interrupt(self, act: Act) {
+        let _ = act;
+        unreachable!("n/a without interrupts");
+    }
+
+    /// From now on runs `act` in the handler of each tick of the timer; `None`: nothing. Only with [`Caps::INTERRUPTS`].
+    fn at_each_tick(self, act: Option<Act>) {
+        let _ = act;
+        unreachable!("n/a without interrupts");
+    }
+
+    /// The executor whose tasks preempt those of this one. Only with [`Caps::PRIORITIES`].
+    fn above(self) -> Self {
+        unreachable!("n/a without priorities");
+    }
+
+    /// How many bytes of stack `work(rounds)` used. Only with [`Caps::STACK`].
+    fn stack_used(self, work: fn(usize), rounds: usize) -> usize {
+        let _ = (work, rounds);
+        unreachable!("n/a without a look at the stack");
+    }
+
+    /// Spawns into the runtime's static pool of two places. Only with [`Caps::PLACES`].
+    ///
+    /// # Errors
+    /// Both places are taken: here is the future again.
+    fn spawn_in_pool(self, work: Placed) -> Result<(), Placed> {
+        drop(work);
+        unreachable!("n/a without places");
+    }
 
     /// One turn of a bounded wait has passed in vain: a host with threads lets another thread run.
     fn relax(self) {}

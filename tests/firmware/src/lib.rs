@@ -8,10 +8,11 @@
 #![no_std]
 
 pub mod arena;
-pub mod cases;
 pub mod chip;
 pub mod report;
 pub mod runtime;
 pub mod section;
 pub mod semihosting;
+pub mod stack;
+pub mod suite;
 pub mod tick;

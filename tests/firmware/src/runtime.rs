@@ -9,8 +9,11 @@ use core::task::{Context, Poll};
 use core::time::Duration as CoreDuration;
 
 use atomic_waker::AtomicWaker;
-use ecluse_conformance::{Caps, Clock, Ended, Interrupt, Runtime, Task, Timer, kit::yield_now};
-use ecluse_core::runtime::Inline;
+use ecluse_conformance::{
+    Act, Caps, Clock, Ended, Interrupt, Placed, Runtime, Task, Timer, kit::yield_now,
+};
+use ecluse_core::runtime::{Inline, Spawn};
+use ecluse_embassy::{Pool, Tally};
 use embassy_executor::SendSpawner;
 use embassy_executor::raw::{AvailableTask, TaskStorage};
 use embassy_futures::select::select;
@@ -18,8 +21,8 @@ use embassy_time::{Duration, Instant, TICK_HZ, with_timeout};
 use pin_project_lite::pin_project;
 use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::arena;
-use crate::chip::{PLACES, SCALE};
+use crate::chip::{self, PLACES, SCALE};
+use crate::{arena, stack};
 
 /// The executor of the thread.
 #[derive(Clone, Copy)]
@@ -31,11 +34,13 @@ type Erased = Inline<8>;
 static POOL: [TaskStorage<Erased>; PLACES] = [const { TaskStorage::new() }; PLACES];
 /// Tasks whose futures are not gone yet.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// What runs in the pool of [`Runtime::spawn_in_pool`].
+static CREW: Tally = Tally::new();
 
 /// Waits until all tasks have ended; false if some do not.
 pub async fn settled() -> bool {
     for _ in 0..1_000 {
-        if LIVE.load(Ordering::SeqCst) == 0 {
+        if LIVE.load(Ordering::SeqCst) == 0 && CREW.live() == 0 {
             return true;
         }
         yield_now().await;
@@ -48,8 +53,6 @@ pub async fn settled() -> bool {
 struct End {
     over: AtomicBool,
     joiner: AtomicWaker,
-    /// The task's own.
-    task: AtomicWaker,
 }
 
 pin_project! {
@@ -67,7 +70,6 @@ impl<F: Future<Output = ()>> Future for Ending<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         if let Some(future) = this.future.as_mut().as_pin_mut() {
-            this.end.task.register(cx.waker());
             if future.poll(cx).is_pending() {
                 return Poll::Pending;
             }
@@ -83,13 +85,6 @@ impl<F: Future<Output = ()>> Future for Ending<F> {
 /// A spawned task.
 #[derive(Debug)]
 pub struct Handle(&'static End);
-
-impl Handle {
-    /// Has the task polled once more.
-    pub fn nudge(&self) {
-        self.0.task.wake();
-    }
-}
 
 impl Task for Handle {
     async fn join(self) -> Ended {
@@ -139,7 +134,17 @@ impl Timer for ChipTimer {
 
 impl Runtime for Chip {
     const NAME: &'static str = "chip";
-    const CAPS: Caps = Caps::REAL_CLOCK;
+    const CAPS: Caps = {
+        let caps = Caps::REAL_CLOCK
+            .and(Caps::INTERRUPTS)
+            .and(Caps::STACK)
+            .and(Caps::PLACES);
+        if chip::PRIORITIES {
+            caps.and(Caps::PRIORITIES)
+        } else {
+            caps
+        }
+    };
     const SCALE: usize = SCALE;
     const PATIENCE: usize = 1 << 14;
 
@@ -154,7 +159,6 @@ impl Runtime for Chip {
         let end = self.put(End {
             over: AtomicBool::new(false),
             joiner: AtomicWaker::new(),
-            task: AtomicWaker::new(),
         });
         let place = POOL.iter().find_map(AvailableTask::claim);
         let place = place.expect("a free place in the pool");
@@ -217,5 +221,27 @@ impl Runtime for Chip {
             | Interrupt::RuntimeShutdown => unreachable!("n/a on embassy"),
         };
         assert_eq!(ended, Ended::Finished);
+    }
+
+    fn in_interrupt(self, act: Act) {
+        chip::in_interrupt(act);
+    }
+
+    fn at_each_tick(self, act: Option<Act>) {
+        chip::on_tick(act);
+    }
+
+    fn above(self) -> Self {
+        Self(chip::executor_above().expect("n/a without priorities"))
+    }
+
+    fn stack_used(self, work: fn(usize), rounds: usize) -> usize {
+        stack::used(work, rounds)
+    }
+
+    fn spawn_in_pool(self, work: Placed) -> Result<(), Placed> {
+        static PLACES: Pool<Placed, 2> = Pool::new();
+        let spawned = PLACES.on(self.0).spawn(CREW.ticket(work));
+        spawned.map_err(|refused| refused.into_future().expect("an executor never closes"))
     }
 }

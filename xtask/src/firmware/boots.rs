@@ -1,4 +1,4 @@
-//! The report of a chip, put together from several boots of its image.
+//! The report of a chip, put together from several boots of its images.
 //!
 //! A chip's panic ends its image, and a hang is ended by us. Either is that case's failure; the image is booted again and
 //! goes on with the next case. Beside the lines of the protocol an image prints
@@ -10,7 +10,7 @@
 //!
 //! Invariants:
 //! 1. A case that has begun is in the report, whatever became of its image.
-//! 2. Every boot gets further than the last one.
+//! 2. Every boot of an image gets further than the last one.
 
 use crate::process::Exit;
 use anyhow::{Result, bail, ensure};
@@ -19,7 +19,7 @@ use anyhow::{Result, bail, ensure};
 #[derive(Debug)]
 pub(crate) struct Boots {
     chip: &'static str,
-    /// Where the next boot begins; `None` after the last.
+    /// Where the next boot of this image begins; `None` after the last.
     from: Option<usize>,
     lines: String,
     scale: bool,
@@ -32,14 +32,19 @@ impl Boots {
     pub(crate) fn new(chip: &'static str) -> Self {
         Self {
             chip,
-            from: Some(0),
+            from: None,
             lines: String::new(),
             scale: false,
             counts: [0; 3],
         }
     }
 
-    /// The case to begin the next boot with; `None`: all were run.
+    /// The boots that follow are those of another image.
+    pub(crate) fn begin_image(&mut self) {
+        self.from = Some(0);
+    }
+
+    /// The case to begin the next boot with; `None`: all of this image's were run.
     pub(crate) fn next(&self) -> Option<usize> {
         self.from
     }
@@ -136,11 +141,27 @@ mod tests {
 
     fn after(first: &str, exit: Exit) -> protocol::Report {
         let mut boots = Boots::new("m0");
+        boots.begin_image();
         boots.take(first, exit, "qemu: lockup").unwrap();
         assert_eq!(boots.next(), Some(3));
         boots.take(LAST, Exit::Success, "").unwrap();
         assert_eq!(boots.next(), None);
         protocol::parse("m0", &boots.report())
+    }
+
+    #[test]
+    fn several_images_make_one_report() {
+        let mut boots = Boots::new("m0");
+        for module in ["b::v", "c::w"] {
+            boots.begin_image();
+            assert_eq!(boots.next(), Some(0));
+            let said = LAST.replace("b::v", module);
+            boots.take(&said, Exit::Success, "").unwrap();
+            assert_eq!(boots.next(), None);
+        }
+        let report = protocol::parse("m0", &boots.report());
+        assert_eq!(report.problems, [""; 0]);
+        assert_eq!(report.cells.len(), 2);
     }
 
     #[test]
@@ -163,18 +184,21 @@ mod tests {
     #[test]
     fn an_image_that_never_got_to_a_case_is_an_error() {
         let mut boots = Boots::new("m0");
+        boots.begin_image();
         assert!(boots.take("", Exit::Code(1), "no such machine").is_err());
     }
 
     #[test]
     fn an_image_that_stands_still_is_an_error() {
         let mut boots = Boots::new("m0");
+        boots.begin_image();
         assert!(boots.take("next\tm0\t0\n", Exit::Success, "").is_err());
     }
 
     #[test]
     fn counts_that_differ_are_an_error() {
         let mut boots = Boots::new("m0");
+        boots.begin_image();
         let lost = LAST.replace("end\tm0\t1", "end\tm0\t2");
         assert!(boots.take(&lost, Exit::Success, "").is_err());
     }

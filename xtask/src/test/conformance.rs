@@ -1,18 +1,18 @@
-//! The conformance suite's steps: the runner is built once, then run for each runtime of the host; each chip has an image
+//! The conformance suite's steps: the runner is built once, then run for each runtime of the host; each chip has images
 //! of its own.
 
 use super::Session;
 use crate::{
     cargo::{built, cargo, scrub},
-    firmware::{CHIPS, Chip, chip},
+    firmware::{CHIPS, Chip},
     process::Exit,
-    protocol::{self, Cell, Report, Verdict},
+    protocol,
     step::Run,
     workspace::{self, Build},
 };
 use anyhow::{Context, Result, bail, ensure};
 use core::time::Duration;
-use std::{collections::BTreeSet, process::Command};
+use std::process::Command;
 
 /// The hosts' runtimes that must be in the matrix. The runner's own list is compared with this one, so that none gets lost.
 pub(crate) const RUNTIMES: &[&str] = &[
@@ -111,8 +111,8 @@ pub(super) fn run_on_chip(
     run: &mut Run,
     session: &mut Session,
 ) -> Result<()> {
-    let image = chip.build_suite(run)?;
-    let lines = chip.run_suite(run, &image, case.unwrap_or_default())?;
+    let images = chip.build_suite(run)?;
+    let lines = chip.run_suite(run, &images, case.unwrap_or_default())?;
     accept(chip.name, &lines, "", Exit::Success, run, session)
 }
 
@@ -143,57 +143,8 @@ fn accept(
     Ok(())
 }
 
-/// The module of the cases that only firmware has: interrupt handlers, executors at two priorities.
-const CHIP_CASES: &str = "chip::";
-
-/// Lists for the hosts, too, the cases that only firmware has, so that every column has the same rows.
-pub(super) fn excuse_hosts(reports: &mut [Report]) {
-    let of_chips: BTreeSet<String> = reports
-        .iter()
-        .flat_map(|report| report.cells.keys())
-        .filter(|name| name.starts_with(CHIP_CASES))
-        .cloned()
-        .collect();
-    let hosts = |report: &&mut Report| chip(&report.runtime).is_none();
-    for report in reports.iter_mut().filter(hosts) {
-        for name in &of_chips {
-            let excuse = Cell {
-                verdict: Verdict::NotApplicable,
-                millis: 0,
-                detail: "no interrupt handlers here".into(),
-            };
-            report.cells.entry(name.clone()).or_insert(excuse);
-        }
-    }
-}
-
 /// What the suite may take on a runtime.
 pub(super) const BUDGET: Duration = Duration::from_secs(25);
 
 /// What it may take on a chip, with building its image.
 pub(super) const CHIP_BUDGET: Duration = Duration::from_secs(70);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_list_what_only_chips_have_as_not_applicable() {
-        let report = |name: &str, case: &str| {
-            let lines = format!(
-                "scale\t{name}\t1\ncase\t{name}\t{case}\tpass\t0\t\nend\t{name}\t1\t0\t0\n"
-            );
-            protocol::parse(name, &lines)
-        };
-        let mut reports = [
-            report("sim", "claim::c01"),
-            report("m3", "chip::x"),
-            report("m0", "claim::c01"),
-        ];
-        excuse_hosts(&mut reports);
-        assert_eq!(reports[0].cells["chip::x"].verdict, Verdict::NotApplicable);
-        // A chip that is silent about it stays so, and is found out.
-        assert!(!reports[2].cells.contains_key("chip::x"));
-        assert_eq!(reports[1].cells.len(), 1);
-    }
-}

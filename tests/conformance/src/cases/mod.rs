@@ -12,6 +12,9 @@ pub(crate) mod parts;
 pub(crate) mod travellers;
 pub(crate) mod wait;
 
-suite![
-    harness, claim, guard, orphan, ending, wait, line, election, broadcast
-];
+suite! {
+    /// The slot, its claims and waits, and what the suite itself relies on.
+    Claims: harness, claim, guard, orphan, ending, wait;
+    /// The line.
+    Lines: line, election, broadcast;
+}

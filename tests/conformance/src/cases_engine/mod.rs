@@ -1,4 +1,5 @@
-//! Cases that need what only the core has: revocation, observers, blocking waits, tickets, other locks.
+//! Cases that need what only the core has: revocation, observers, blocking waits, tickets, other locks;
+//! interrupts and executors that preempt one another, where there are any; bad input.
 
 pub(crate) mod blocking;
 pub(crate) mod bounds;
@@ -6,20 +7,20 @@ pub(crate) mod forgotten;
 pub(crate) mod histories;
 pub(crate) mod hostile;
 pub(crate) mod hostile_line;
+pub(crate) mod input;
+pub(crate) mod interrupt;
+pub(crate) mod load;
 pub(crate) mod panics;
+pub(crate) mod priority;
 pub(crate) mod revoke;
 pub(crate) mod spawned;
 pub(crate) mod trace;
 
-suite![
-    revoke,
-    bounds,
-    forgotten,
-    blocking,
-    hostile,
-    hostile_line,
-    panics,
-    spawned,
-    trace,
-    histories,
-];
+suite! {
+    /// Policies, bounds, blocking waits, spawned work.
+    Engine: revoke, bounds, forgotten, blocking, panics, spawned;
+    /// Hostile wakers, random histories, traces.
+    Hostile: hostile, hostile_line, trace, histories;
+    /// What chips are like.
+    OnChips: interrupt, priority, load, input;
+}

@@ -10,10 +10,8 @@ pub use arm::*;
 #[cfg(target_arch = "riscv32")]
 pub use riscv::*;
 
-/// What a handler runs.
-pub type Act = &'static (dyn Fn() + Send + Sync);
-
 pub use crate::tick::on_tick;
+pub use ecluse_conformance::Act;
 
 /// 64 KiB of RAM, or megabytes.
 const SMALL: bool = cfg!(not(target_has_atomic = "ptr"));

@@ -9,8 +9,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use ecluse_conformance::{Caps, Case, Ended, Interrupt, Runtime, Task, Verdict};
-use ecluse_embassy::EmbassyTimer;
+use ecluse_conformance::{Caps, Case, Ended, Interrupt, Placed, Runtime, Task, Verdict};
+use ecluse_embassy::runtime::Spawn;
+use ecluse_embassy::{EmbassyTimer, Pool, Tally};
 use embassy_executor::{Executor, SendSpawner};
 use embassy_futures::select::select;
 use embassy_time::{Duration, with_timeout};
@@ -120,7 +121,7 @@ impl Task for Handle {
 
 impl Runtime for Embassy {
     const NAME: &'static str = "embassy";
-    const CAPS: Caps = host::REAL;
+    const CAPS: Caps = host::REAL.and(Caps::PLACES);
     const SCALE: usize = host::SCALE;
 
     type Task = Handle;
@@ -157,6 +158,13 @@ impl Runtime for Embassy {
 
     fn timer(self) -> EmbassyTimer {
         EmbassyTimer
+    }
+
+    fn spawn_in_pool(self, work: Placed) -> Result<(), Placed> {
+        static PLACES: Pool<Placed, 2> = Pool::new();
+        static CREW: Tally = Tally::new();
+        let spawned = PLACES.on(self.0).spawn(CREW.ticket(work));
+        spawned.map_err(|refused| refused.into_future().expect("an executor never closes"))
     }
 
     fn relax(self) {

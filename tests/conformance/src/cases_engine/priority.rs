@@ -4,17 +4,16 @@ use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 
-use ecluse_conformance::kit::{Parked, eventually, yield_now};
-use ecluse_conformance::{Ended, Runtime, Task};
-use ecluse_core::Slot;
+use super::super::subject::Slot;
+use atomic_waker::AtomicWaker;
 use portable_atomic::{AtomicUsize, Ordering};
 
-use crate::chip;
-use crate::runtime::Chip;
+use crate::kit::{Parked, eventually, yield_now};
+use crate::{Ended, Runtime, Task, Verdict};
 
-/// The runtime of the executor that preempts this one.
-fn above() -> Chip {
-    Chip(chip::executor_above().expect("n/a without priorities"))
+cases! { engine priority:
+    two_priorities_share_a_slot_without_livelock needs PRIORITIES,
+    two_executors_poll_one_future needs PRIORITIES,
 }
 
 /// Claims, counting its polls; works for a few turns; releases.
@@ -34,13 +33,13 @@ async fn visit(slot: &'static Slot, polls: &'static AtomicUsize, inside: &'stati
     claim.release();
 }
 
-pub(super) async fn two_priorities_share_a_slot_without_livelock(rt: Chip) {
+async fn two_priorities_share_a_slot_without_livelock<R: Runtime>(rt: R) -> Verdict {
     const ROUNDS: usize = 20;
     let slot: &'static Slot = rt.put(Slot::new());
     let (polls, inside) = (rt.put(AtomicUsize::new(0)), rt.put(AtomicUsize::new(0)));
     // Held down here, wanted twice up there: where waiters are woken in turns instead of queued, they wake each other
     // for ever, and the holder below never gets on.
-    let tasks = [rt, above(), above(), rt].map(|on| {
+    let tasks = [rt, rt.above(), rt.above(), rt].map(|on| {
         on.spawn(async move {
             for _ in 0..ROUNDS {
                 visit(slot, polls, inside).await;
@@ -57,18 +56,20 @@ pub(super) async fn two_priorities_share_a_slot_without_livelock(rt: Chip) {
         4 * ROUNDS
     );
     assert!(!slot.is_claimed() && !slot.has_waiters());
+    Verdict::Pass
 }
 
-pub(super) async fn two_executors_poll_one_future(rt: Chip) {
+async fn two_executors_poll_one_future<R: Runtime>(rt: R) -> Verdict {
     let slot: &'static Slot = rt.put(Slot::new());
     let claim = slot.try_claim().expect("free");
     let shared = rt.put(Parked::new());
     shared.park(slot.claim());
     let (polls, served) = (rt.put(AtomicUsize::new(0)), rt.put(AtomicUsize::new(0)));
     // Whoever polls last is woken; the other looks again when it is told to.
-    let poller = move |on: Chip| {
+    let poller = move |on: R, look_again: &'static AtomicWaker| {
         on.spawn(async move {
             poll_fn(|cx| {
+                look_again.register(cx.waker());
                 if !shared.is_parked() {
                     return Poll::Ready(());
                 }
@@ -88,9 +89,10 @@ pub(super) async fn two_executors_poll_one_future(rt: Chip) {
         })
     };
     let polled = move |times| move || polls.load(Ordering::SeqCst) == times;
-    let below = poller(rt);
+    let (one, other) = (rt.put(AtomicWaker::new()), rt.put(AtomicWaker::new()));
+    let below = poller(rt, one);
     eventually(rt, "the lower one polls", polled(1)).await;
-    let preempting = poller(above());
+    let preempting = poller(rt.above(), other);
     eventually(rt, "the upper one polls", polled(2)).await;
     claim.release();
     assert_eq!(preempting.join().await, Ended::Finished);
@@ -98,6 +100,7 @@ pub(super) async fn two_executors_poll_one_future(rt: Chip) {
     assert_eq!(polls.load(Ordering::SeqCst), 3);
     assert!(!slot.is_claimed() && !slot.has_waiters());
     // It was not woken, and would wait for ever: that is what one waker a future means. Told to look, it ends.
-    below.nudge();
+    one.wake();
     assert_eq!(below.join().await, Ended::Finished);
+    Verdict::Pass
 }
