@@ -1,5 +1,7 @@
 //! The two waits of a slot: for the claim, and for the end of the present hold.
 
+use core::task::Waker;
+
 use super::{
     Claim, SlotRef,
     policy::{Choice, Grantee},
@@ -9,7 +11,7 @@ use crate::{
     Closed, Outcome, Refused,
     observe::{EventKind, Notes, Numbers, heard},
     sync::{Locked, Ordering, Protected},
-    wait::{Node, Protocol, Ring},
+    wait::{Found, Node, Protocol, Ring},
 };
 
 /// The wait for the claim of a slot: [`Slot::claim`](super::Slot::claim).
@@ -28,6 +30,7 @@ impl<R: SlotRef> Protocol for ToClaim<R> {
     type Lock = R::Lock;
     type Held = Rings<R::Policy, R::Observer>;
     type Grant = ClaimGrant;
+    type Extra = ();
     type Output = Result<Claim<R>, Closed>;
     type Notes = Notes<R::Observer>;
 
@@ -40,8 +43,8 @@ impl<R: SlotRef> Protocol for ToClaim<R> {
     }
 
     #[inline(always)]
-    fn ring(held: &mut Self::Held) -> &mut Ring<ClaimGrant> {
-        &mut held.claimers
+    fn ring(held: &mut Self::Held) -> Option<&mut Ring<ClaimGrant>> {
+        Some(&mut held.claimers)
     }
 
     #[inline(always)]
@@ -61,24 +64,30 @@ impl<R: SlotRef> Protocol for ToClaim<R> {
         }
     }
 
-    fn enlist(&self, held: &mut Locked<Self::Held>, notes: &mut Self::Notes) -> Option<ClaimGrant> {
+    fn enlist<'h>(
+        &self,
+        held: &'h mut Locked<Self::Held>,
+        _: &Node<ClaimGrant>,
+        _: &Waker,
+        notes: &mut Self::Notes,
+    ) -> Found<'h, Self> {
         let slot = self.0.slot();
         match slot.announce(held, true) {
             Announced::Free => {
                 held.numbers.note(notes, EventKind::Claimed);
-                Some(ClaimGrant::Free)
+                Found::Grant(ClaimGrant::Free)
             }
-            Announced::Closed => Some(ClaimGrant::Closed),
+            Announced::Closed => Found::Grant(ClaimGrant::Closed),
             Announced::Waiting if <R::Policy as Choice>::BARGING && slot.barge(held) => {
                 // `WAITERS` may have been set for nobody but us.
                 slot.left(held, true);
                 held.numbers.note(notes, EventKind::Revoked);
                 held.numbers.note(notes, EventKind::Claimed);
-                Some(ClaimGrant::Free)
+                Found::Grant(ClaimGrant::Free)
             }
             Announced::Waiting => {
                 held.numbers.note(notes, EventKind::Enlisted);
-                None
+                Found::Ring(&mut held.claimers)
             }
         }
     }
@@ -126,6 +135,7 @@ impl<R: SlotRef> Protocol for ToRelease<R> {
     type Lock = R::Lock;
     type Held = Rings<R::Policy, R::Observer>;
     type Grant = Outcome;
+    type Extra = ();
     type Output = Outcome;
     type Notes = ();
 
@@ -138,8 +148,8 @@ impl<R: SlotRef> Protocol for ToRelease<R> {
     }
 
     #[inline(always)]
-    fn ring(held: &mut Self::Held) -> &mut Ring<Outcome> {
-        &mut held.observers
+    fn ring(held: &mut Self::Held) -> Option<&mut Ring<Outcome>> {
+        Some(&mut held.observers)
     }
 
     fn attempt(&self) -> Option<Outcome> {
@@ -151,11 +161,17 @@ impl<R: SlotRef> Protocol for ToRelease<R> {
         }
     }
 
-    fn enlist(&self, held: &mut Locked<Self::Held>, (): &mut ()) -> Option<Outcome> {
+    fn enlist<'h>(
+        &self,
+        held: &'h mut Locked<Self::Held>,
+        _: &Node<Outcome>,
+        _: &Waker,
+        (): &mut (),
+    ) -> Found<'h, Self> {
         match self.0.slot().announce(held, false) {
-            Announced::Waiting => None,
-            Announced::Free => Some(Outcome::Passed),
-            Announced::Closed => Some(Outcome::Closed),
+            Announced::Waiting => Found::Ring(&mut held.observers),
+            Announced::Free => Found::Grant(Outcome::Passed),
+            Announced::Closed => Found::Grant(Outcome::Closed),
         }
     }
 

@@ -1,11 +1,13 @@
 //! The wait for the end of one hold of a line.
 
+use core::task::Waker;
+
 use super::{DONE, Generation, HELD, LineRef, Queue, WAITERS, ending};
 use crate::{
     Outcome,
     observe::{EventKind, Notes, Numbers, heard},
     sync::{Locked, Ordering, Protected},
-    wait::{Node, Protocol, Ring, Wait},
+    wait::{Found, Node, Protocol, Ring, Wait},
 };
 
 /// The wait for the end of one hold: gives its [`Outcome`].
@@ -72,6 +74,7 @@ impl<R: LineRef> Protocol for ToHoldEnd<R> {
     type Lock = R::Lock;
     type Held = Queue<R::Observer>;
     type Grant = Outcome;
+    type Extra = ();
     type Output = Outcome;
     type Notes = Notes<R::Observer>;
 
@@ -84,8 +87,8 @@ impl<R: LineRef> Protocol for ToHoldEnd<R> {
     }
 
     #[inline(always)]
-    fn ring(held: &mut Self::Held) -> &mut Ring<Outcome> {
-        &mut held.waiters
+    fn ring(held: &mut Self::Held) -> Option<&mut Ring<Outcome>> {
+        Some(&mut held.waiters)
     }
 
     #[inline(always)]
@@ -94,13 +97,19 @@ impl<R: LineRef> Protocol for ToHoldEnd<R> {
         self.read(self.line.line().word.load(Ordering::Acquire))
     }
 
-    fn enlist(&self, held: &mut Locked<Self::Held>, notes: &mut Self::Notes) -> Option<Outcome> {
+    fn enlist<'h>(
+        &self,
+        held: &'h mut Locked<Self::Held>,
+        _: &Node<Outcome>,
+        _: &Waker,
+        notes: &mut Self::Notes,
+    ) -> Found<'h, Self> {
         let word = &self.line.line().word;
         // Acquire: as in `attempt`; and L4 for whoever stores after us under the lock.
         let mut now = word.load(Ordering::Acquire);
         loop {
             if let Some(over) = self.read(now) {
-                return Some(over);
+                return Found::Grant(over);
             }
             if now & WAITERS != 0 {
                 break;
@@ -119,7 +128,7 @@ impl<R: LineRef> Protocol for ToHoldEnd<R> {
             }
         }
         held.numbers.note(notes, EventKind::Enlisted);
-        None
+        Found::Ring(&mut held.waiters)
     }
 
     fn left(&self, held: &mut Locked<Self::Held>, emptied: bool, notes: &mut Self::Notes) {

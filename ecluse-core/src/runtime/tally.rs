@@ -12,7 +12,7 @@ use core::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use futures_core::FusedFuture;
@@ -20,7 +20,7 @@ use pin_project_lite::pin_project;
 
 use crate::{
     sync::{DefaultLock, Handle, Lock, Locked, Protected},
-    wait::{Drain, Link, Node, Protocol, Ring, UserCode, Wait},
+    wait::{Drain, Found, Link, Node, Protocol, Ring, UserCode, Wait},
 };
 
 /// Counts the [`Ticket`]s of spawned futures.
@@ -212,6 +212,7 @@ macro_rules! tally_wait {
             type Lock = R::Lock;
             type Held = Crew;
             type Grant = ();
+            type Extra = ();
             type Output = ();
             type Notes = ();
 
@@ -222,16 +223,25 @@ macro_rules! tally_wait {
                 &self.0.tally().crew
             }
 
-            fn ring(crew: &mut Crew) -> &mut Ring<()> {
-                &mut crew.$ring
+            fn ring(crew: &mut Crew) -> Option<&mut Ring<()>> {
+                Some(&mut crew.$ring)
             }
 
             fn attempt(&self) -> Option<()> {
                 None
             }
 
-            fn enlist(&self, crew: &mut Locked<Crew>, (): &mut ()) -> Option<()> {
-                self.over(crew)
+            fn enlist<'h>(
+                &self,
+                crew: &'h mut Locked<Crew>,
+                _: &Node<()>,
+                _: &Waker,
+                (): &mut (),
+            ) -> Found<'h, Self> {
+                match self.over(crew) {
+                    Some(()) => Found::Grant(()),
+                    None => Found::Ring(&mut crew.$ring),
+                }
             }
 
             fn left(&self, _: &mut Locked<Crew>, _: bool, (): &mut ()) {}

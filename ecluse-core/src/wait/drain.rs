@@ -12,7 +12,7 @@
 //!   it, and it may go.
 //! - **D3** A waker is woken or dropped outside the lock, after its node's state was stored.
 
-use core::task::Waker;
+use core::{marker::PhantomData, task::Waker};
 
 use super::{
     list::{Link, Node, Ring},
@@ -33,35 +33,96 @@ pub(crate) const BATCH: usize = if cfg!(all(feature = "std", not(ecluse_loom))) 
 /// first grant is what its models look at.)
 const EAGER: bool = BATCH > 1 || cfg!(ecluse_loom);
 
-/// A cohort on its way: everybody in it is granted a copy of `grant`.
-pub(crate) struct Drain<'a, L: Lock, T, G: Copy> {
+/// Where a drain has its grants from.
+pub(crate) trait Supply {
+    type Grant;
+
+    /// Whether the next grant is at hand.
+    fn is_ready(&self) -> bool;
+
+    /// Gets grants to hand, outside the lock. May run user code; if that panics, the supply is
+    /// ready all the same, with grants that say so.
+    fn prepare(&mut self);
+
+    /// The next grant, under the lock; the caller has asked [`Supply::is_ready`].
+    fn take(&mut self) -> Self::Grant;
+
+    /// Lets go of what was not taken, outside the lock. May run user code.
+    fn clear(&mut self);
+}
+
+/// Copies of one value.
+impl<G: Copy> Supply for Same<G> {
+    type Grant = G;
+
+    #[inline(always)]
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn prepare(&mut self) {}
+
+    #[inline(always)]
+    fn take(&mut self) -> G {
+        self.0
+    }
+
+    #[inline(always)]
+    fn clear(&mut self) {}
+}
+
+/// The supply of a grant that is plain data.
+pub(crate) struct Same<G>(G);
+
+/// A cohort on its way: everybody in it is granted what `supply` gives.
+pub(crate) struct Drain<'a, L: Lock, T, X, S: Supply> {
     lock: &'a Protected<L, T>,
     sentinel: &'a Link,
-    grant: G,
+    supply: S,
+    _members: PhantomData<X>,
     /// The sentinel is linked: there may be members.
     linked: bool,
     wakers: Batch,
     user: UserCode,
 }
 
-impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, G> {
+impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, (), Same<G>> {
     #[inline(always)]
     pub(crate) fn new(lock: &'a Protected<L, T>, sentinel: &'a Link, grant: G) -> Self {
+        Self::with_supply(lock, sentinel, Same(grant))
+    }
+}
+
+impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, X, S> {
+    #[inline(always)]
+    pub(crate) fn with_supply(lock: &'a Protected<L, T>, sentinel: &'a Link, supply: S) -> Self {
         Self {
             lock,
             sentinel,
-            grant,
+            supply,
+            _members: PhantomData,
             linked: false,
             wakers: Batch::new(),
             user: UserCode::new(),
         }
     }
 
+    /// The cohort is those behind the leader whose own link is the sentinel.
+    ///
+    /// # Safety
+    /// The lock is held, the sentinel is the link of a `LEADING` node of grants and extras of this
+    /// drain's types, which is not found any more, stays where it is, and leads nobody else until
+    /// the drain is over.
+    pub(crate) unsafe fn behind_leader(&mut self) {
+        self.linked = true;
+    }
+
     /// Cuts off everybody in `ring`. Grants nothing yet: the word comes first.
     ///
     /// # Safety
     /// `ring` is protected by this drain's lock, which is held; called once.
-    pub(crate) unsafe fn detach(&mut self, ring: &mut Ring<G>) {
+    pub(crate) unsafe fn detach(&mut self, ring: &mut Ring<S::Grant, X>) {
         if !ring.is_empty() {
             // SAFETY: Validity: not empty; the sentinel outlives the drain, whose drop ends the
             // cohort. Aliasing: the lock is held.
@@ -87,12 +148,14 @@ impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, G> {
     /// # Safety
     /// The lock is held.
     unsafe fn fill(&mut self) {
-        while self.linked && !self.wakers.is_full() {
+        while self.linked && !self.wakers.is_full() && self.supply.is_ready() {
             // SAFETY: Validity: the sentinel is linked. Aliasing: the lock is held.
-            match unsafe { Ring::<G>::pop_cohort(self.sentinel) } {
+            match unsafe { Ring::<S::Grant, X>::pop_cohort(self.sentinel) } {
                 None => self.linked = false,
                 // SAFETY: Validity: just unlinked. Aliasing: the lock is held.
-                Some(node) => self.wakers.push(unsafe { Node::grant(node, self.grant) }),
+                Some(node) => self
+                    .wakers
+                    .push(unsafe { Node::grant(node, self.supply.take()) }),
             }
         }
     }
@@ -121,7 +184,13 @@ impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, G> {
             }
             self.wakers.clear();
             if !self.linked {
+                let supply = &mut self.supply;
+                self.user.call(|| supply.clear());
                 return;
+            }
+            if !self.supply.is_ready() {
+                let supply = &mut self.supply;
+                self.user.call(|| supply.prepare());
             }
             let lock = self.lock;
             // SAFETY: Validity and Aliasing: the lock is held.
@@ -130,7 +199,7 @@ impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, G> {
     }
 }
 
-impl<L: Lock, T, G: Copy> Drop for Drain<'_, L, T, G> {
+impl<L: Lock, T, X, S: Supply> Drop for Drain<'_, L, T, X, S> {
     #[inline(always)]
     fn drop(&mut self) {
         if self.linked || !self.wakers.is_empty() {

@@ -1,4 +1,5 @@
-//! The intrusive ring and its node: all list `unsafe` of the crate is in this file.
+//! The intrusive ring and its node: the list `unsafe` of the crate is in this file, and for those
+//! that queue behind a leader in `leader`.
 //!
 //! A node lives in its waiting future, pinned. Its owner is the future; the *notifier* is whoever
 //! holds the list lock. The owner of the ring keeps one pointer, to the head; nodes point only to
@@ -9,6 +10,7 @@
 //! | `IDLE` | no | empty | empty | owner |
 //! | `QUEUED` | **yes** | full, the node's | empty | whoever holds the lock; the owner may read the waker's bits |
 //! | `GRANTED` | no | stale bits, never called or dropped | full | owner (a revocable grant: whoever holds the lock) |
+//! | `LEADING` | **yes**, as the head of those behind it | stale bits | empty | whoever holds the lock |
 //! | `STALLED` | no | stale bits | empty | owner |
 //! | `FINISHED` | no | stale bits or empty | empty | owner |
 //!
@@ -22,6 +24,8 @@
 //!   one stays where it is, pinned for ever.
 //! - **N5** The ring of a detached cohort holds its sentinel, so a node that is alone in its ring
 //!   is in its owner's.
+//! - **N6** A leader's own link is the sentinel of those behind it, so following, leaving and
+//!   succeeding are O(1) and touch neighbours only. Its ring has exactly one `LEADING` member.
 
 use core::{
     marker::{PhantomData, PhantomPinned},
@@ -37,6 +41,7 @@ pub(crate) const QUEUED: u8 = 1;
 pub(crate) const GRANTED: u8 = 2;
 pub(crate) const STALLED: u8 = 3;
 pub(crate) const FINISHED: u8 = 4;
+pub(crate) const LEADING: u8 = 5;
 
 /// What makes a thing a member of a ring. On its own: the sentinel of a cohort.
 pub(crate) struct Link {
@@ -45,9 +50,9 @@ pub(crate) struct Link {
 }
 
 #[derive(Clone, Copy)]
-struct Ends {
-    previous: *const Link,
-    next: *const Link,
+pub(super) struct Ends {
+    pub(super) previous: *const Link,
+    pub(super) next: *const Link,
 }
 
 impl Link {
@@ -65,7 +70,7 @@ impl Link {
 
     /// # Safety
     /// `this` is a live member of a ring, and the list lock is held.
-    unsafe fn ends(this: *const Self) -> Ends {
+    pub(super) unsafe fn ends(this: *const Self) -> Ends {
         // SAFETY: Validity: a live link by contract. Aliasing: shared access to the cell's owner.
         let link = unsafe { &*this };
         // SAFETY: Validity: initialised in `new`. Aliasing: the lock is held (N1).
@@ -86,7 +91,7 @@ impl Link {
     ///
     /// # Safety
     /// Both are live, `place` is linked if given, `this` is in no ring; the list lock is held.
-    unsafe fn insert(this: *const Self, place: *const Self) {
+    pub(super) unsafe fn insert(this: *const Self, place: *const Self) {
         // SAFETY: Validity and Aliasing: by contract; `previous` is a neighbour, thus live (N4).
         unsafe {
             let (previous, next) = if place.is_null() {
@@ -106,7 +111,7 @@ impl Link {
     ///
     /// # Safety
     /// `this` is a live member of a ring; the list lock is held.
-    unsafe fn remove(this: *const Self) -> *const Self {
+    pub(super) unsafe fn remove(this: *const Self) -> *const Self {
         // SAFETY: Validity and Aliasing: by contract; neighbours are live (N4).
         unsafe {
             let Ends { previous, next } = Self::ends(this);
@@ -123,31 +128,38 @@ impl Link {
 
 /// A waiter's place in a ring, with its waker and, once granted, its grant.
 #[repr(C)]
-pub struct Node<G> {
+pub struct Node<G, X = ()> {
     /// First, so that a pointer to the node is a pointer to its link.
     link: Link,
     waker: Cell<MaybeUninit<Waker>>,
     grant: Cell<MaybeUninit<G>>,
     state: AtomicU8,
+    extra: X,
 }
 
 // SAFETY: Validity: a node's wakers and grants go from thread to thread, hence `G: Send`; the raw
 // links are only followed under the lock. Aliasing: N1 to N3 say who touches what.
-unsafe impl<G: Send> Send for Node<G> {}
-// SAFETY: Validity: shared references reach the state, which is atomic; all else needs the lock or
-// is reserved to the owner by `unsafe`. Aliasing: as above.
-unsafe impl<G: Send> Sync for Node<G> {}
+unsafe impl<G: Send, X: Send> Send for Node<G, X> {}
+// SAFETY: Validity: shared references reach the state, which is atomic, and the extra, which is
+// `Sync`; all else needs the lock or is reserved to the owner by `unsafe`. Aliasing: as above.
+unsafe impl<G: Send, X: Sync> Sync for Node<G, X> {}
 
-impl<G> Node<G> {
+impl<G, X> Node<G, X> {
     const_fn! {
-        pub(crate) const fn new() -> Self {
+        pub(crate) const fn new(extra: X) -> Self {
             Self {
                 link: Link::new(),
                 waker: Cell::new(MaybeUninit::uninit()),
                 grant: Cell::new(MaybeUninit::uninit()),
                 state: AtomicU8::new(IDLE),
+                extra,
             }
         }
+    }
+
+    #[inline(always)]
+    pub(crate) fn extra(&self) -> &X {
+        &self.extra
     }
 
     /// The state. Whoever acts on `GRANTED`, `STALLED` or `FINISHED` without the lock loads it
@@ -161,7 +173,17 @@ impl<G> Node<G> {
     #[inline(always)]
     pub(crate) fn finish(&self) {
         // Relaxed: only the owner reads it from here on.
-        self.state.store(FINISHED, Ordering::Relaxed);
+        self.set_state(FINISHED, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    pub(super) fn set_state(&self, state: u8, order: Ordering) {
+        self.state.store(state, order);
+    }
+
+    #[inline(always)]
+    pub(super) fn link(&self) -> *const Link {
+        ptr::from_ref(self).cast()
     }
 
     /// Whether the waker of a node that was just seen `QUEUED` is `waker`. A grant may come
@@ -220,15 +242,41 @@ impl<G> Node<G> {
             // SAFETY: Validity: the cell is empty. Aliasing: the owner keeps off until `GRANTED`.
             unsafe { (*cell).write(grant) };
         });
-        let waker = node.waker.with(|cell| {
-            // SAFETY: Validity: full while queued; this is the one copy, the owner drops none
-            // after `GRANTED`. Aliasing: the owner may read the bits beside us (N2).
-            unsafe { (*cell).assume_init_read() }
-        });
+        // SAFETY: Validity: queued until the store below. Aliasing: the lock is held.
+        let waker = unsafe { node.copy_waker() };
         // Release: pairs with the owner's Acquire load of the state, in a poll, a drop or an
         // abandon. The last touch (N3).
         node.state.store(GRANTED, Ordering::Release);
         waker
+    }
+
+    /// The waker of a queued node whose state changes next.
+    ///
+    /// # Safety
+    /// The caller holds the lock; the node is `QUEUED` and will not be after this hold.
+    #[inline(always)]
+    pub(super) unsafe fn copy_waker(&self) -> Waker {
+        self.waker.with(|cell| {
+            // SAFETY: Validity: full while queued; this is the one copy, the owner drops none
+            // after the state has changed. Aliasing: the owner may read the bits beside us (N2).
+            unsafe { (*cell).assume_init_read() }
+        })
+    }
+
+    /// The owner's node is about to be linked as a waiter.
+    ///
+    /// # Safety
+    /// The caller owns the node, which is in no ring, and holds the lock.
+    #[inline(always)]
+    pub(super) unsafe fn queue(&self, waker: Waker) -> *const Link {
+        self.waker.with_mut(|cell| {
+            // SAFETY: Validity: the cell is empty or stale, nothing is overwritten that would
+            // need a drop. Aliasing: N1, N2, and no notifier knows the node yet.
+            unsafe { (*cell).write(waker) };
+        });
+        // Relaxed: whoever acts on it from elsewhere holds the lock.
+        self.state.store(QUEUED, Ordering::Relaxed);
+        self.link()
     }
 
     /// Takes a grant back that nobody has observed.
@@ -253,7 +301,7 @@ impl<G> Node<G> {
 
 /// Under loom a node's end is an access to all of it: whoever still touches it is found.
 #[cfg(ecluse_loom)]
-impl<G> Drop for Node<G> {
+impl<G, X> Drop for Node<G, X> {
     fn drop(&mut self) {
         self.link.ends.with_mut(|_| ());
         self.waker.with_mut(|_| ());
@@ -270,16 +318,16 @@ pub(crate) enum End {
 }
 
 /// A queue of waiters: a pointer to the first of a ring of nodes.
-pub struct Ring<G> {
+pub struct Ring<G, X = ()> {
     head: *const Link,
-    _members: PhantomData<*const Node<G>>,
+    _members: PhantomData<*const Node<G, X>>,
 }
 
 // SAFETY: Validity: the pointer is followed under the lock only, wherever that lock was moved to.
 // Aliasing: grants pass through, hence `G: Send`.
-unsafe impl<G: Send> Send for Ring<G> {}
+unsafe impl<G: Send, X: Sync> Send for Ring<G, X> {}
 
-impl<G> Ring<G> {
+impl<G, X> Ring<G, X> {
     pub(crate) const fn new() -> Self {
         Self {
             head: ptr::null(),
@@ -297,15 +345,9 @@ impl<G> Ring<G> {
     /// # Safety
     /// The lock of this ring is held (here and below: `self` is only reached so). The caller owns
     /// `node`, which is pinned, in no ring, and unlinked (N4) before its memory is used again.
-    pub(crate) unsafe fn enlist(&mut self, node: &Node<G>, waker: Waker, end: End) {
-        node.waker.with_mut(|cell| {
-            // SAFETY: Validity: the cell is empty or stale, nothing is overwritten that would
-            // need a drop. Aliasing: N1, N2, and no notifier knows the node yet.
-            unsafe { (*cell).write(waker) };
-        });
-        // Relaxed: whoever acts on it from elsewhere holds the lock.
-        node.state.store(QUEUED, Ordering::Relaxed);
-        let link = ptr::from_ref(node).cast::<Link>();
+    pub(crate) unsafe fn enlist(&mut self, node: &Node<G, X>, waker: Waker, end: End) {
+        // SAFETY: Validity and Aliasing: by contract.
+        let link = unsafe { node.queue(waker) };
         // SAFETY: Validity: the head is a linked member or null; the node is in no ring.
         // Aliasing: the lock is held.
         unsafe { Link::insert(link, self.head) };
@@ -318,7 +360,7 @@ impl<G> Ring<G> {
     ///
     /// # Safety
     /// The lock is held. The node given is live until its state is stored (N3).
-    pub(crate) unsafe fn pop(&mut self) -> Option<NonNull<Node<G>>> {
+    pub(crate) unsafe fn pop(&mut self) -> Option<NonNull<Node<G, X>>> {
         let first = NonNull::new(self.head.cast_mut())?;
         // SAFETY: Validity: the head is a linked member. Aliasing: the lock is held.
         self.head = unsafe { Link::remove(first.as_ptr()) };
@@ -330,20 +372,17 @@ impl<G> Ring<G> {
     ///
     /// # Safety
     /// The lock is held, the caller owns `node`, and its state is `QUEUED`.
-    pub(crate) unsafe fn leave(&mut self, node: &Node<G>) -> (Waker, bool) {
-        let link = ptr::from_ref(node).cast::<Link>();
+    pub(crate) unsafe fn leave(&mut self, node: &Node<G, X>) -> (Waker, bool) {
+        let link = node.link();
         // SAFETY: Validity: queued, thus linked (N4). Aliasing: the lock is held.
         let next = unsafe { Link::remove(link) };
         // A member of a detached cohort is neither our head nor alone in its ring (N5).
         if ptr::eq(self.head, link) {
             self.head = next;
         }
+        // SAFETY: Validity: queued until the next line. Aliasing: the lock is held.
+        let waker = unsafe { node.copy_waker() };
         node.finish();
-        let waker = node.waker.with_mut(|cell| {
-            // SAFETY: Validity: full while queued; read once, the state having changed.
-            // Aliasing: N1.
-            unsafe { (*cell).assume_init_read() }
-        });
         (waker, next.is_null())
     }
 
@@ -363,7 +402,7 @@ impl<G> Ring<G> {
     /// # Safety
     /// The lock is held; `sentinel` was given to [`Ring::detach`] of a ring of the same `G`, and
     /// this has not said `None` since.
-    pub(crate) unsafe fn pop_cohort(sentinel: &Link) -> Option<NonNull<Node<G>>> {
+    pub(crate) unsafe fn pop_cohort(sentinel: &Link) -> Option<NonNull<Node<G, X>>> {
         // SAFETY: Validity: the sentinel is linked. Aliasing: the lock is held.
         let first = unsafe { Link::ends(sentinel) }.next;
         if ptr::eq(first, sentinel) {

@@ -22,6 +22,7 @@
 //!   called, so that a panic there releases it.
 
 mod drain;
+mod leader;
 mod list;
 mod protocol;
 mod user;
@@ -38,11 +39,12 @@ use core::{
 
 use futures_core::FusedFuture;
 
-use self::list::{End, FINISHED, GRANTED, IDLE, QUEUED, STALLED};
+use self::list::{End, FINISHED, GRANTED, IDLE, LEADING, QUEUED, STALLED};
 pub(crate) use self::{
-    drain::Drain,
+    drain::{BATCH, Drain, Supply},
+    leader::{Chain, Post},
     list::{Link, Node, Ring},
-    protocol::Protocol,
+    protocol::{Found, Protocol},
     user::UserCode,
 };
 use crate::sync::Ordering;
@@ -81,15 +83,22 @@ impl<T: Protocol> Target for T {}
 #[must_use = "a wait does nothing unless it is awaited"]
 pub struct Wait<T: Target> {
     pub(crate) target: T,
-    node: Node<T::Grant>,
+    pub(crate) node: Node<T::Grant, T::Extra>,
+}
+
+impl<T: Target<Extra = ()>> Wait<T> {
+    #[inline(always)]
+    pub(crate) fn new(target: T) -> Self {
+        Self::with(target, ())
+    }
 }
 
 impl<T: Target> Wait<T> {
     #[inline(always)]
-    pub(crate) fn new(target: T) -> Self {
+    pub(crate) fn with(target: T, extra: T::Extra) -> Self {
         Self {
             target,
-            node: Node::new(),
+            node: Node::new(extra),
         }
     }
 
@@ -112,6 +121,7 @@ impl<T: Target> Wait<T> {
         // Acquire: pairs with the store of the grant.
         match this.node.state(Ordering::Acquire) {
             GRANTED => this.take(),
+            LEADING if T::LEADS => this.target.lead(),
             FINISHED => None,
             state => {
                 let mut notes = T::Notes::default();
@@ -140,6 +150,7 @@ impl<T: Target> Wait<T> {
         // Acquire: as in `try_abandon`.
         match self.node.state(Ordering::Acquire) {
             GRANTED => self.take(),
+            LEADING if T::LEADS => self.target.lead(),
             _ => {
                 self.node.finish();
                 None
@@ -157,6 +168,7 @@ impl<T: Target> Wait<T> {
                 Some(output) => Poll::Ready(output),
                 None => self.join(cx, End::Front),
             },
+            LEADING if T::LEADS => self.led(),
             IDLE => self.join(cx, End::Back),
             STALLED => self.join(cx, End::Front),
             _ => panic!("a `Wait` was polled after it had given its value or was abandoned"),
@@ -176,19 +188,32 @@ impl<T: Target> Wait<T> {
         let mut spare = Some(cx.waker().clone());
         let mut notes = T::Notes::default();
         let grant = self.target.guarded().with(|held| {
-            let grant = self.target.enlist(held, &mut notes);
-            if grant.is_none() {
-                if let Some(waker) = spare.take() {
-                    // SAFETY: Validity: pinned (we come from `poll`), in no ring (`IDLE` or
-                    // `STALLED`), and dropping the wait unlinks it. Aliasing: the lock is held.
-                    unsafe { T::ring(held).enlist(&self.node, waker, end) };
+            let found = self.target.enlist(held, &self.node, cx.waker(), &mut notes);
+            // SAFETY: Validity: pinned (we come from `poll`), in no ring (`IDLE` or `STALLED`), and
+            // dropping the wait unlinks it. Aliasing: the lock is held.
+            match found {
+                Found::Grant(grant) => Some(Some(grant)),
+                Found::Lead => Some(None),
+                Found::Ring(ring) => {
+                    if let Some(waker) = spare.take() {
+                        unsafe { ring.enlist(&self.node, waker, end) };
+                    }
+                    None
+                }
+                Found::Leader(leader) => {
+                    if let Some(waker) = spare.take() {
+                        unsafe { self.node.follow(leader, waker, end) };
+                    }
+                    None
                 }
             }
-            grant
         });
-        let ready = grant.map(|grant| {
-            self.node.finish();
-            self.target.observe(grant)
+        let ready = grant.and_then(|grant| match grant {
+            Some(grant) => {
+                self.node.finish();
+                Some(self.target.observe(grant))
+            }
+            None => self.target.lead(),
         });
         after(&self.target, spare, notes);
         ready.map_or(Poll::Pending, Poll::Ready)
@@ -219,12 +244,17 @@ impl<T: Target> Wait<T> {
                     GRANTED => self
                         .take()
                         .map_or_else(|| self.join(cx, End::Front), Poll::Ready),
+                    LEADING if T::LEADS => self.led(),
                     _ => self.join(cx, End::Front),
                 };
                 drop(fresh);
                 ready
             }
         }
+    }
+
+    fn led(&self) -> Poll<T::Output> {
+        self.target.lead().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// The owner has seen `GRANTED` with Acquire. `None`: it was revoked meanwhile.
@@ -258,9 +288,17 @@ impl<T: Target> Wait<T> {
 
     /// Unlinks a queued node.
     fn leave(&self, held: &mut crate::sync::Locked<T::Held>, notes: &mut T::Notes) -> Waker {
-        // SAFETY: Validity: queued, seen under this lock. Aliasing: the owner, with the lock.
-        let (waker, emptied) = unsafe { T::ring(held).leave(&self.node) };
-        self.target.left(held, emptied, notes);
+        if let Some(ring) = T::ring(held) {
+            // SAFETY: Validity: queued, seen under this lock. Aliasing: the owner, with the lock.
+            let (waker, emptied) = unsafe { ring.leave(&self.node) };
+            self.target.left(held, emptied, notes);
+            return waker;
+        }
+        // SAFETY: Validity and Aliasing: as above; without a ring it queues behind a leader.
+        let (waker, alone) = unsafe { self.node.leave() };
+        if let Some(leader) = alone {
+            self.target.left_alone(held, leader, notes);
+        }
         waker
     }
 
@@ -268,11 +306,16 @@ impl<T: Target> Wait<T> {
     fn cancel(&self) {
         let mut notes = T::Notes::default();
         let mut waker = None;
+        let mut leads = false;
         let grant = self.target.guarded().with(|held| {
             // Relaxed: the lock orders it.
             match self.node.state(Ordering::Relaxed) {
                 QUEUED => {
                     waker = Some(self.leave(held, &mut notes));
+                    None
+                }
+                LEADING if T::LEADS => {
+                    leads = true;
                     None
                 }
                 GRANTED => {
@@ -286,6 +329,9 @@ impl<T: Target> Wait<T> {
         // The resource first, a waker's drop after it.
         if let Some(grant) = grant {
             self.target.pass_on(grant);
+        }
+        if leads {
+            self.target.resign(&self.node);
         }
         after(&self.target, waker, notes);
     }
@@ -340,6 +386,7 @@ impl<T: Target> Drop for Wait<T> {
                 this.target.pass_on(unsafe { this.node.take_grant() });
             }
             QUEUED | GRANTED => this.cancel(),
+            LEADING if T::LEADS => this.target.resign(&this.node),
             _ => {}
         }
     }
@@ -353,6 +400,7 @@ impl<T: Target> fmt::Debug for Wait<T> {
             QUEUED => "queued",
             GRANTED => "granted",
             STALLED => "stalled",
+            LEADING => "leading",
             _ => "finished",
         };
         f.debug_struct("Wait")

@@ -3,8 +3,22 @@
 //! Calls that get `held` run under the list lock: no user code, no panic, a bounded number of
 //! steps. The others run without it.
 
+use core::{ptr::NonNull, task::Waker};
+
 use super::{Node, Ring};
 use crate::sync::{Lock, Locked, Protected};
+
+/// What a waiter that enlists finds, under the lock.
+pub enum Found<'h, P: Protocol + ?Sized> {
+    /// What it waits for: it need not queue.
+    Grant(P::Grant),
+    /// A ring to queue in; the word says by now that somebody waits.
+    Ring(&'h mut Ring<P::Grant, P::Extra>),
+    /// A leader to queue behind, linked as such.
+    Leader(NonNull<Node<P::Grant, P::Extra>>),
+    /// Nobody: its node was made a leader.
+    Lead,
+}
 
 /// The engine's view of a [`Target`](super::Target).
 pub trait Protocol {
@@ -12,8 +26,10 @@ pub trait Protocol {
     type Lock: Lock;
     /// What it protects: the rings, and whatever else the primitive keeps there.
     type Held;
-    /// What a waiter is given. A word or so: it is moved under the lock.
+    /// What a waiter is given: it is moved under the lock.
     type Grant;
+    /// What else lies in a waiter's node; `()` but for those that can lead.
+    type Extra;
     /// What the wait gives for it.
     type Output;
     /// Events on their way out of the lock.
@@ -23,25 +39,42 @@ pub trait Protocol {
     const UNDER_LOCK: bool;
     /// Whether [`Protocol::tell`] has anybody to tell.
     const HEARD: bool;
+    /// Whether a waiter can come to lead those behind it.
+    const LEADS: bool = false;
 
     /// The lock with its rings.
     fn guarded(&self) -> &Protected<Self::Lock, Self::Held>;
 
-    /// The ring that these waiters queue in.
-    fn ring(held: &mut Self::Held) -> &mut Ring<Self::Grant>;
+    /// The ring that these waiters queue in; `None` if they queue behind leaders.
+    fn ring(held: &mut Self::Held) -> Option<&mut Ring<Self::Grant, Self::Extra>>;
 
     /// What can be had at once, without the lock.
     fn attempt(&self) -> Option<Self::Grant>;
 
     /// Looks again; if there is still nothing to be had, makes the word say that somebody waits.
-    fn enlist(&self, held: &mut Locked<Self::Held>, notes: &mut Self::Notes)
-    -> Option<Self::Grant>;
+    /// `waker` is the waiter's own, to be compared, not called.
+    fn enlist<'h>(
+        &self,
+        held: &'h mut Locked<Self::Held>,
+        node: &Node<Self::Grant, Self::Extra>,
+        waker: &Waker,
+        notes: &mut Self::Notes,
+    ) -> Found<'h, Self>;
 
     /// One of these waiters unlinked itself; `emptied` if its ring is empty by that.
     fn left(&self, held: &mut Locked<Self::Held>, emptied: bool, notes: &mut Self::Notes);
 
+    /// The last one behind `leader` unlinked itself.
+    fn left_alone(
+        &self,
+        _held: &mut Locked<Self::Held>,
+        _leader: NonNull<Node<Self::Grant, Self::Extra>>,
+        _notes: &mut Self::Notes,
+    ) {
+    }
+
     /// The grant in `node` can no longer be taken back: its owner is about to take it.
-    fn settled(&self, held: &mut Locked<Self::Held>, node: &Node<Self::Grant>);
+    fn settled(&self, held: &mut Locked<Self::Held>, node: &Node<Self::Grant, Self::Extra>);
 
     /// `grant` is being observed under the lock.
     fn observed(&self, held: &mut Locked<Self::Held>, grant: &Self::Grant, notes: &mut Self::Notes);
@@ -57,4 +90,12 @@ pub trait Protocol {
 
     /// Tells the observer.
     fn tell(&self, notes: Self::Notes);
+
+    /// The waiter learns that it leads; asked if [`Protocol::LEADS`] only.
+    fn lead(&self) -> Option<Self::Output> {
+        None
+    }
+
+    /// A leader is dropped: its node is to be unlinked, as what it led goes on without it.
+    fn resign(&self, _node: &Node<Self::Grant, Self::Extra>) {}
 }
