@@ -18,7 +18,10 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use core::time::Duration;
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// A chip, by its column in the matrix.
 #[derive(Debug)]
@@ -110,7 +113,7 @@ pub(crate) const CHIPS: &[Chip] = &[
 ];
 
 /// Nanoseconds an instruction takes, as a power of two: about 30 MHz.
-const REAL_SPEED: u32 = 5;
+pub(crate) const REAL_SPEED: u32 = 5;
 
 /// How long one boot may take; a whole suite takes a second.
 const BOOT: Duration = Duration::from_secs(20);
@@ -149,20 +152,20 @@ impl Chip {
         program: &str,
         level: Level,
     ) -> Result<PathBuf> {
-        let mut built = self.build_all(run, package, &[program], level)?;
+        let mut built = self.build_in(&own_project(), run, package, &[program], level)?;
         built.pop().context("one program")
     }
 
-    /// Builds several of a package's programs at once.
-    fn build_all(
+    /// Builds several of a package's programs at once, in the project `dir`.
+    pub(crate) fn build_in(
         &self,
+        dir: &Path,
         run: &mut Run,
         package: &str,
         programs: &[&str],
         level: Level,
     ) -> Result<Vec<PathBuf>> {
-        let dir = workspace::root().join("tests/firmware");
-        let mut cargo = self.toolchain()?.cargo("build", &dir);
+        let mut cargo = self.toolchain()?.cargo("build", dir);
         cargo
             .args(["--release", "-p", package])
             .arg("--message-format=json-render-diagnostics");
@@ -191,7 +194,8 @@ impl Chip {
 
     /// Builds the suite's images.
     pub(crate) fn build_suite(&self, run: &mut Run) -> Result<Vec<PathBuf>> {
-        self.build_all(run, "ecluse-firmware", self.images, self.suite)
+        let dir = own_project();
+        self.build_in(&dir, run, "ecluse-firmware", self.images, self.suite)
     }
 
     /// The command that boots an image; `words` are its command line.
@@ -252,6 +256,11 @@ fn too_large(log: &str) -> Option<String> {
     ))
 }
 
+/// The workspace of our own firmware.
+fn own_project() -> PathBuf {
+    workspace::root().join("tests/firmware")
+}
+
 fn package_of(emulator: &str) -> &'static str {
     if emulator == ARM {
         "qemu-system-arm"
@@ -274,7 +283,7 @@ mod tests {
 
     #[test]
     fn every_image_of_the_suite_is_in_the_list() {
-        let dir = workspace::root().join("tests/firmware/src/bin");
+        let dir = own_project().join("src/bin");
         let files = std::fs::read_dir(dir).unwrap().flatten();
         let mut names: Vec<String> = files
             .filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned()))

@@ -1,7 +1,7 @@
 //! `cargo xtask`: everything that is run in this repository, one file a command.
 //!
 //! `cargo xtask test` is *the* test command; the others are its parts made larger (`loom`, `mutants`) or measure
-//! something (`size`, `bench`) or show something (`demo`).
+//! something (`size`, `bench`) or show something (`demo`, `example`).
 //!
 //! What holds for all of them:
 //! 1. A tool that is missing is an error that says how to get it, never a silent skip.
@@ -16,6 +16,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod example;
 mod firmware;
 mod latency;
 mod libtest;
@@ -58,6 +59,8 @@ enum Command {
     Bench(bench::Args),
     /// Run the demo: a real HTTP service under load, by hand and with ecluse.
     Demo(demo::Args),
+    /// Run one of the adapters' examples; firmware in QEMU.
+    Example(example::Args),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Latency(args) => latency::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Example(args) => example::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

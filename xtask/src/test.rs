@@ -4,7 +4,7 @@
 //! scripted schedules differ between runtimes, or if a step that was asked for never ran.
 
 mod conformance;
-mod examples;
+mod demo;
 mod steps;
 
 use crate::{

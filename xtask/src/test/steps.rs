@@ -2,9 +2,10 @@
 //!
 //! All budgets together are below 50 minutes; with everything built a run takes less than 15.
 
-use super::{Session, conformance, examples};
+use super::{Session, conformance, demo};
 use crate::{
     cargo::cargo,
+    example,
     firmware::{CHIPS, Chip, chip},
     latency,
     libtest::{self, Tally},
@@ -86,8 +87,12 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         ..step("latency", 120, |run, _| latency(run))
     });
     steps.push(step("loom", 400, |run, _| loom(run)));
-    steps.push(step("examples", 180, |run, _| examples::run_all(run)));
-    steps.push(step("demo", 180, |run, _| examples::demo(run)));
+    steps.push(step("examples", 180, |run, _| example::run_host(run)));
+    steps.push(Step {
+        missing: lacking(),
+        ..step("examples-firmware", 60, |run, _| example::run_firmware(run))
+    });
+    steps.push(step("demo", 180, |run, _| demo::run(run)));
     steps
 }
 
@@ -175,7 +180,12 @@ fn run_cargo(run: &mut Run, build: Build, args: &str) -> Result<String> {
 }
 
 fn fmt(run: &mut Run) -> Result<()> {
-    for own in ["tests/size", "tests/bench", "tests/firmware"] {
+    for own in [
+        "tests/size",
+        "tests/bench",
+        "tests/firmware",
+        "ecluse-embassy/examples/sensor-bus",
+    ] {
         let manifest = workspace::root().join(own).join("Cargo.toml");
         if manifest.is_file() {
             let mut cargo = cargo(Build::Plain);
