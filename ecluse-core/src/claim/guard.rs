@@ -18,7 +18,7 @@ use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 
 use super::{Claim, SlotRef};
-use crate::wait::UserCode;
+use crate::wait::{UserCode, polled_again};
 
 /// Why a body's claim was orphaned.
 #[derive(Debug, PartialEq, Eq)]
@@ -170,7 +170,8 @@ where
         };
         let (Some(body), Some(orphan)) = (exit.body.as_mut().as_pin_mut(), exit.orphan.as_mut())
         else {
-            panic!("a `Guard` was polled after it had given its value");
+            // Its exit was long ago: the guard of this poll has nothing to do.
+            return polled_again("a `Guard`");
         };
         orphan.polling(true);
         let Poll::Ready(result) = body.poll(cx) else {

@@ -85,7 +85,8 @@ impl<R: SlotRef> Claim<R> {
     /// [`Cause::Dropped`].
     ///
     /// # Panics
-    /// A panic of the body goes on after the exit. Polling the future after `Ready` panics.
+    /// A panic of the body goes on after the exit. Polling the future after `Ready` panics, as for
+    /// a [`Wait`](crate::Wait).
     ///
     /// ```
     /// use ecluse_core::{Cause, Handoff, Local, Slot};
@@ -166,23 +167,50 @@ impl<R: SlotRef> fmt::Debug for Claim<R> {
     }
 }
 
-/// Whether a hold ends by a panic that began after it did. A thread knows with `std`; elsewhere
-/// only a body that we poll tells.
+/// Whether this thread was unwinding at some point. Without `std` no thread knows, and nothing is
+/// kept.
 #[derive(Clone, Copy)]
-pub(crate) enum Unwinding {
-    /// Its thread was, or was not, unwinding at the claim.
+pub(crate) struct Since(#[cfg(feature = "std")] bool);
+
+impl Since {
+    #[inline(always)]
+    pub(crate) fn now() -> Self {
+        Self(
+            #[cfg(feature = "std")]
+            std::thread::panicking(),
+        )
+    }
+
+    /// Whether a panic has begun since then, and is unwinding here.
+    #[inline(always)]
+    pub(crate) fn has_panicked(self) -> bool {
+        #[cfg(feature = "std")]
+        {
+            !self.0 && std::thread::panicking()
+        }
+        #[cfg(not(feature = "std"))]
+        {
+            false
+        }
+    }
+}
+
+/// Whether a hold ends by a panic: its thread tells, with `std`; elsewhere only a body that we poll.
+#[derive(Clone, Copy)]
+enum Unwinding {
+    /// One that began after the hold did.
     #[cfg(feature = "std")]
-    Since(bool),
+    Since(Since),
     /// The end is known.
     Known(bool),
 }
 
 impl Unwinding {
     #[inline(always)]
-    pub(crate) fn now() -> Self {
+    fn now() -> Self {
         #[cfg(feature = "std")]
         {
-            Self::Since(std::thread::panicking())
+            Self::Since(Since::now())
         }
         #[cfg(not(feature = "std"))]
         {
@@ -190,15 +218,15 @@ impl Unwinding {
         }
     }
 
-    pub(crate) const fn known(by_panic: bool) -> Self {
+    const fn known(by_panic: bool) -> Self {
         Self::Known(by_panic)
     }
 
     #[inline(always)]
-    pub(crate) fn has_begun(self) -> bool {
+    fn has_begun(self) -> bool {
         match self {
             #[cfg(feature = "std")]
-            Self::Since(before) => !before && std::thread::panicking(),
+            Self::Since(since) => since.has_panicked(),
             Self::Known(by_panic) => by_panic,
         }
     }

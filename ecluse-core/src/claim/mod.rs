@@ -25,7 +25,7 @@ pub use self::{
     wait::{ToClaim, ToRelease},
 };
 
-pub(crate) use self::hold::Unwinding;
+pub(crate) use self::hold::Since;
 
 use crate::{
     observe::Observer,

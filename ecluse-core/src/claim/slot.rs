@@ -242,16 +242,19 @@ impl<P: Policy, L: Lock, O: Observer> Slot<P, L, O> {
         if heard::<O>() {
             return self.take_heard();
         }
-        // Acquire: pairs with the release of the holder before. Relaxed: a refusal reads nothing.
-        match self.word.swap_free(
-            &self.rings,
-            FREE,
-            HELD,
-            Ordering::Acquire,
-            Ordering::Relaxed,
-        ) {
-            Ok(()) => Ok(()),
-            Err(word) => self.refuse(word),
+        loop {
+            // Acquire: pairs with the release of the holder before. Relaxed: a refusal reads nothing.
+            match self.word.swap_free(
+                &self.rings,
+                FREE,
+                HELD,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(()) => return Ok(()),
+                Err(FREE) => {}
+                Err(word) => return self.refuse(word),
+            }
         }
     }
 
@@ -271,9 +274,14 @@ impl<P: Policy, L: Lock, O: Observer> Slot<P, L, O> {
         let mut notes = Notes::<O>::default();
         let taken = self.rings.with(|held| {
             // Acquire, Relaxed: as in `take`.
-            let swap =
-                self.word
-                    .swap_locked(held, FREE, HELD, Ordering::Acquire, Ordering::Relaxed);
+            let swap = loop {
+                let swap =
+                    self.word
+                        .swap_locked(held, FREE, HELD, Ordering::Acquire, Ordering::Relaxed);
+                if swap != Err(FREE) {
+                    break swap;
+                }
+            };
             match swap {
                 Ok(()) => held.numbers.note(&mut notes, EventKind::Claimed),
                 Err(word) if word & DONE != 0 => return Err(Refused::Closed),
@@ -325,7 +333,8 @@ impl<P: Policy, L: Lock, O: Observer> Slot<P, L, O> {
         }
     }
 
-    /// Somebody waits, or waited a moment ago, or the slot is closed, or there is an observer.
+    /// Somebody waits, or waited a moment ago, or the slot is closed, or there is an observer; or
+    /// the swap failed for nothing.
     #[cold]
     fn end_slow(&self, ending: Ending) {
         let (outcome, grant, event) = match ending {

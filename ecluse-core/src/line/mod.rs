@@ -394,7 +394,8 @@ impl<L: Lock, O: Observer> Line<L, O> {
         }
     }
 
-    /// Somebody waits, or waited a moment ago, or the line is closed, or there is an observer.
+    /// Somebody waits, or waited a moment ago, or the line is closed, or there is an observer; or
+    /// the swap failed for nothing.
     #[cold]
     fn end_slow(&self, outcome: Outcome) {
         let sentinel = Link::new();

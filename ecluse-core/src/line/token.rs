@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{Generation, Line, LineRef};
-use crate::{Outcome, claim::Unwinding, sync::DefaultLock};
+use crate::{Outcome, claim::Since, sync::DefaultLock};
 
 /// The token of a [`Line`], by whichever handle: see [`Token`] and [`OwnedToken`].
 ///
@@ -16,7 +16,7 @@ pub struct Hold<R: LineRef> {
     /// The word as this hold acquired it, so that its release is one swap without a load.
     word: usize,
     done: bool,
-    unwinding: Unwinding,
+    since: Since,
 }
 
 /// The token of a borrowed line.
@@ -33,7 +33,7 @@ impl<R: LineRef> Hold<R> {
             line,
             word,
             done: false,
-            unwinding: Unwinding::now(),
+            since: Since::now(),
         }
     }
 
@@ -80,7 +80,7 @@ impl<R: LineRef> Drop for Hold<R> {
             Outcome::Done
         } else {
             Outcome::Abandoned {
-                by_panic: self.unwinding.has_begun(),
+                by_panic: self.since.has_panicked(),
             }
         };
         self.line.line().end(self.word, outcome);

@@ -36,18 +36,23 @@ impl<R: LineRef> ToHoldEnd<R> {
         &self.line
     }
 
-    /// What `word` tells this wait.
+    /// Whether `word` says that the hold goes on, and the line is open.
     #[inline(always)]
-    fn read(&self, word: usize) -> Option<Outcome> {
+    fn goes_on(&self, word: usize) -> bool {
+        Generation::of(word) == self.generation && word & DONE == 0
+    }
+
+    /// What `word` tells this wait, whose hold does not go on.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    fn read(&self, word: usize) -> Outcome {
         let now = Generation::of(word);
         if now == self.generation {
-            return (word & DONE != 0).then_some(Outcome::Closed);
-        }
-        Some(if now == self.generation.next() {
+            Outcome::Closed
+        } else if now == self.generation.next() {
             ending(word)
         } else {
             Outcome::Passed
-        })
+        }
     }
 }
 
@@ -94,7 +99,8 @@ impl<R: LineRef> Protocol for ToHoldEnd<R> {
     #[inline(always)]
     fn attempt(&self) -> Option<Outcome> {
         // Acquire: pairs with the release of the hold, so that the waiter sees what it did.
-        self.read(self.line.line().word.load(Ordering::Acquire))
+        let word = self.line.line().word.load(Ordering::Acquire);
+        (!self.goes_on(word)).then(|| self.read(word))
     }
 
     fn enlist<'h>(
@@ -108,8 +114,8 @@ impl<R: LineRef> Protocol for ToHoldEnd<R> {
         // Acquire: as in `attempt`; and L4 for whoever stores after us under the lock.
         let mut now = word.load(Ordering::Acquire);
         loop {
-            if let Some(over) = self.read(now) {
-                return Found::Grant(over);
+            if !self.goes_on(now) {
+                return Found::Grant(self.read(now));
             }
             if now & WAITERS != 0 {
                 break;

@@ -23,7 +23,9 @@ impl Word {
         self.0.load(order)
     }
 
-    /// Changes `from` to `to` without holding the lock; gives what was there if it was not `from`.
+    /// Changes `from` to `to` without holding the lock, or gives what was there. That may be `from`:
+    /// where the chip was interrupted between its load and its store, it is for the caller to look
+    /// again, which most do anyhow. (A loop here and one there would be two.)
     #[inline(always)]
     pub(crate) fn swap_free<L: Lock, T>(
         &self,
@@ -42,7 +44,7 @@ impl Word {
         lock.with(|held| self.swap_locked(held, from, to, success, failure))
     }
 
-    /// Changes `from` to `to` beside free writers, with the lock held.
+    /// Changes `from` to `to` beside free writers, with the lock held. Fails as `swap_free` does.
     #[inline(always)]
     pub(crate) fn swap_locked<T>(
         &self,
@@ -89,7 +91,7 @@ impl Word {
         failure: Ordering,
     ) -> Result<(), usize> {
         self.0
-            .compare_exchange(from, to, success, failure)
+            .compare_exchange_weak(from, to, success, failure)
             .map(|_| ())
     }
 }

@@ -12,21 +12,14 @@
 //!   it, and it may go.
 //! - **D3** A waker is woken or dropped outside the lock, after its node's state was stored.
 
-use core::{marker::PhantomData, task::Waker};
+use core::marker::PhantomData;
 
 use super::{
+    batch::{BATCH, Batch},
     list::{Link, Node, Ring},
     user::UserCode,
 };
 use crate::sync::{Lock, Protected};
-
-/// Wakers taken a lock hold. A mutex is worth many; a critical section keeps interrupts off, and
-/// takes one.
-pub(crate) const BATCH: usize = if cfg!(all(feature = "std", not(ecluse_loom))) {
-    16
-} else {
-    1
-};
 
 /// Whether the hold that detaches a cohort also grants its first batch: it saves a mutex one round,
 /// and would make a critical section twice as long. (Under loom: the order of the word and the
@@ -148,7 +141,11 @@ impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, X, S> {
     /// # Safety
     /// The lock is held.
     unsafe fn fill(&mut self) {
-        while self.linked && !self.wakers.is_full() && self.supply.is_ready() {
+        // Counted: that a batch of one is full after one is more than a compiler knows.
+        for _ in 0..BATCH {
+            if !self.linked || self.wakers.is_full() || !self.supply.is_ready() {
+                return;
+            }
             // SAFETY: Validity: the sentinel is linked. Aliasing: the lock is held.
             match unsafe { Ring::<S::Grant, X>::pop_cohort(self.sentinel) } {
                 None => self.linked = false,
@@ -164,6 +161,10 @@ impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, X, S> {
     pub(crate) fn run(mut self) {
         self.go_on();
         self.user.rethrow();
+        if !core::mem::needs_drop::<S>() {
+            // Nothing is left that the drop would go on with, which a compiler cannot know.
+            core::mem::forget(self);
+        }
     }
 
     /// Calls user code before the wakers: the next claimer's waker, a hook.
@@ -171,6 +172,7 @@ impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, X, S> {
         self.user.call(call);
     }
 
+    #[cfg_attr(not(feature = "std"), inline(never))]
     fn go_on(&mut self) {
         loop {
             // One guard a batch, not a waker: a panic leaves the loop, and the rest is gone on with.
@@ -205,54 +207,5 @@ impl<L: Lock, T, X, S: Supply> Drop for Drain<'_, L, T, X, S> {
         if self.linked || !self.wakers.is_empty() {
             self.go_on();
         }
-    }
-}
-
-/// Wakers on their way out of a lock hold, woken in the order they came.
-struct Batch {
-    wakers: [Option<Waker>; BATCH],
-    taken: usize,
-    len: usize,
-}
-
-impl Batch {
-    #[inline(always)]
-    const fn new() -> Self {
-        Self {
-            wakers: [const { None }; BATCH],
-            taken: 0,
-            len: 0,
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.len == BATCH
-    }
-
-    fn is_empty(&self) -> bool {
-        self.taken == self.len
-    }
-
-    /// There is room: the caller has asked [`Batch::is_full`].
-    fn push(&mut self, waker: Waker) {
-        // No indexing, which could panic under the lock as far as a compiler knows.
-        if let Some(place) = self.wakers.get_mut(self.len) {
-            *place = Some(waker);
-            self.len += 1;
-        }
-    }
-
-    fn pop(&mut self) -> Option<Waker> {
-        let waker = self
-            .wakers
-            .get_mut(self.taken..self.len)?
-            .first_mut()?
-            .take();
-        self.taken += 1;
-        waker
-    }
-
-    fn clear(&mut self) {
-        (self.taken, self.len) = (0, 0);
     }
 }

@@ -21,6 +21,7 @@
 //! - **W4** A claim or token that a poll made exists before a spare waker is dropped or a hook is
 //!   called, so that a panic there releases it.
 
+mod batch;
 mod drain;
 mod leader;
 mod list;
@@ -41,13 +42,14 @@ use futures_core::FusedFuture;
 
 use self::list::{End, FINISHED, GRANTED, IDLE, LEADING, QUEUED, STALLED};
 pub(crate) use self::{
-    drain::{BATCH, Drain, Supply},
+    batch::BATCH,
+    drain::{Drain, Supply},
     leader::{Chain, Post},
     list::{Link, Node, Ring},
     protocol::{Found, Protocol},
     user::UserCode,
 };
-use crate::sync::Ordering;
+use crate::sync::{Locked, Ordering};
 
 /// What a [`Wait`] waits for. Sealed; the primitives' modules list their targets.
 pub trait Target: Protocol {}
@@ -71,7 +73,8 @@ impl<T: Protocol> Target for T {}
 /// grant that reaches it is lost to the others until a stall bound or a close takes it back.
 ///
 /// # Panics
-/// Polling it after `Ready` panics, as with every future that is not fused by a wrapper;
+/// Polling it after `Ready` panics, with the feature `std` or in a debug build. A release build
+/// without `std` has no code that panics: there it stays `Pending`.
 /// [`FusedFuture::is_terminated`] tells.
 ///
 /// It must not be moved once it was polled:
@@ -117,98 +120,85 @@ impl<T: Target> Wait<T> {
     /// held.release();
     /// ```
     pub fn try_abandon(self: Pin<&mut Self>) -> Option<T::Output> {
-        let this = self.into_ref().get_ref();
-        // Acquire: pairs with the store of the grant.
-        match this.node.state(Ordering::Acquire) {
-            GRANTED => this.take(),
-            LEADING if T::LEADS => this.target.lead(),
-            FINISHED => None,
-            state => {
-                let mut notes = T::Notes::default();
-                let (waker, found) = this.target.guarded().with(|held| {
-                    // Relaxed: the lock orders it.
-                    if state == QUEUED && this.node.state(Ordering::Relaxed) != QUEUED {
-                        return (None, Err(()));
-                    }
-                    let waker = (state == QUEUED).then(|| this.leave(held, &mut notes));
-                    this.node.finish();
-                    (waker, Ok(this.target.over(held)))
-                });
-                let found = match found {
-                    Ok(over) => over.map(|grant| this.target.observe(grant)),
-                    Err(()) => this.try_abandon_late(),
-                };
-                after(&this.target, waker, notes);
-                found
-            }
-        }
-    }
-
-    /// The grant, or its revocation, came while the lock was being taken.
-    #[cold]
-    fn try_abandon_late(&self) -> Option<T::Output> {
-        // Acquire: as in `try_abandon`.
-        match self.node.state(Ordering::Acquire) {
-            GRANTED => self.take(),
-            LEADING if T::LEADS => self.target.lead(),
-            _ => {
-                self.node.finish();
-                None
-            }
-        }
+        self.into_ref().get_ref().withdraw(true)
     }
 
     /// A poll that is more than a look: apart from it, so that a look is short (W2).
     #[cfg_attr(not(feature = "std"), inline(never))]
     fn advance(&self, cx: &Context<'_>) -> Poll<T::Output> {
-        // Acquire: pairs with the store of the grant in `Node::grant`, or of `Node::revoke`.
+        // Acquire: pairs with the store of the grant in `Node::grant`.
         match self.node.state(Ordering::Acquire) {
-            QUEUED => self.change_waker(cx),
-            GRANTED => match self.take() {
-                Some(output) => Poll::Ready(output),
-                None => self.join(cx, End::Front),
-            },
+            GRANTED if !T::UNDER_LOCK => {
+                // SAFETY: Validity: seen `GRANTED` with Acquire. Aliasing: we are the owner, and
+                // this kind of grant is not revoked.
+                let grant = unsafe { self.node.take_grant() };
+                Poll::Ready(self.target.observe(grant))
+            }
             LEADING if T::LEADS => self.led(),
-            IDLE => self.join(cx, End::Back),
-            STALLED => self.join(cx, End::Front),
-            _ => panic!("a `Wait` was polled after it had given its value or was abandoned"),
+            FINISHED => polled_again("a `Wait`"),
+            _ => self.go_on(cx),
         }
     }
 
-    /// First poll, or the first one after a revocation: finds it done, or enlists.
-    fn join(&self, cx: &Context<'_>, end: End) -> Poll<T::Output> {
-        if let Some(grant) = self.target.attempt() {
-            self.node.finish();
-            return Poll::Ready(self.target.observe(grant));
+    /// A poll that may need the lock; apart from one that finds its grant, which is short.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    fn go_on(&self, cx: &Context<'_>) -> Poll<T::Output> {
+        loop {
+            // Acquire where `advance` may have seen a state that another than the owner changes: of
+            // a grant that is revoked, of a waiter that comes to lead. (A revoked one may find the
+            // slot closed, and be dropped, without another look.)
+            let order = if T::UNDER_LOCK || T::LEADS {
+                Ordering::Acquire
+            } else {
+                Ordering::Relaxed
+            };
+            let state = self.node.state(order);
+            if T::LEADS && state == LEADING {
+                return self.led();
+            }
+            let enlists = matches!(state, IDLE | STALLED);
+            if enlists {
+                if let Some(grant) = self.target.attempt() {
+                    self.node.finish();
+                    return Poll::Ready(self.target.observe(grant));
+                }
+            }
+            if T::UNDER_LOCK && state == GRANTED {
+                if let Some(poll) = self.meet(None) {
+                    return poll;
+                }
+                continue;
+            }
+            let waker = cx.waker().clone();
+            if enlists {
+                // A waiter that lost its grant had its turn.
+                let end = if state == IDLE { End::Back } else { End::Front };
+                return self.enlist(waker, end);
+            }
+            if let Some(poll) = self.meet(Some(waker)) {
+                return poll;
+            }
         }
-        self.enlist(cx, end)
     }
 
-    fn enlist(&self, cx: &Context<'_>, end: End) -> Poll<T::Output> {
-        let mut spare = Some(cx.waker().clone());
+    #[inline(always)]
+    fn enlist(&self, waker: Waker, end: End) -> Poll<T::Output> {
         let mut notes = T::Notes::default();
-        let grant = self.target.guarded().with(|held| {
-            let found = self.target.enlist(held, &self.node, cx.waker(), &mut notes);
+        let mut spare = Some(waker);
+        let found = self.target.guarded().with(|held| {
+            let waker = spare.as_ref()?;
+            let found = self.target.enlist(held, &self.node, waker, &mut notes);
             // SAFETY: Validity: pinned (we come from `poll`), in no ring (`IDLE` or `STALLED`), and
             // dropping the wait unlinks it. Aliasing: the lock is held.
             match found {
-                Found::Grant(grant) => Some(Some(grant)),
-                Found::Lead => Some(None),
-                Found::Ring(ring) => {
-                    if let Some(waker) = spare.take() {
-                        unsafe { ring.enlist(&self.node, waker, end) };
-                    }
-                    None
-                }
-                Found::Leader(leader) => {
-                    if let Some(waker) = spare.take() {
-                        unsafe { self.node.follow(leader, waker, end) };
-                    }
-                    None
-                }
+                Found::Grant(grant) => return Some(Some(grant)),
+                Found::Lead => return Some(None),
+                Found::Ring(ring) => unsafe { ring.enlist(&self.node, spare.take()?, end) },
+                Found::Leader(leader) => unsafe { self.node.follow(leader, spare.take()?, end) },
             }
+            None
         });
-        let ready = grant.and_then(|grant| match grant {
+        let ready = found.and_then(|found| match found {
             Some(grant) => {
                 self.node.finish();
                 Some(self.target.observe(grant))
@@ -219,37 +209,37 @@ impl<T: Target> Wait<T> {
         ready.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Re-poll by another waker.
-    #[cold]
-    fn change_waker(&self, cx: &Context<'_>) -> Poll<T::Output> {
-        let fresh = cx.waker().clone();
-        let unused = self.target.guarded().with(|_| {
-            // Relaxed: the lock orders it.
-            if self.node.state(Ordering::Relaxed) == QUEUED {
-                // SAFETY: Validity: queued. Aliasing: the owner, with the lock.
-                Ok(unsafe { self.node.replace_waker(fresh) })
-            } else {
-                Err(fresh)
+    /// Under the lock, takes what was granted, learns that it leads, or changes the waker of a
+    /// queued node. `None`: what it had was taken back meanwhile.
+    #[inline(always)]
+    fn meet(&self, mut spare: Option<Waker>) -> Option<Poll<T::Output>> {
+        let mut notes = T::Notes::default();
+        let (mut stalled, mut leads) = (false, false);
+        let grant = self.target.guarded().with(|held| {
+            // Relaxed: the lock orders it. (W3: it may have changed since.)
+            match self.node.state(Ordering::Relaxed) {
+                GRANTED => return Some(self.take(held, Some(&mut notes))),
+                LEADING if T::LEADS => leads = true,
+                STALLED if T::UNDER_LOCK || T::LEADS => stalled = true,
+                _ => {
+                    if let Some(fresh) = spare.take() {
+                        // SAFETY: Validity: queued. Aliasing: the owner, with the lock.
+                        spare = Some(unsafe { self.node.replace_waker(fresh) });
+                    }
+                }
             }
+            None
         });
-        match unused {
-            Ok(old) => {
-                drop(old);
-                Poll::Pending
-            }
-            Err(fresh) => {
-                // Acquire: pairs with the store of the grant, or of its revocation. (Needed by a
-                // revoked waiter that finds the slot closed: every other way on takes the lock.)
-                let ready = match self.node.state(Ordering::Acquire) {
-                    GRANTED => self
-                        .take()
-                        .map_or_else(|| self.join(cx, End::Front), Poll::Ready),
-                    LEADING if T::LEADS => self.led(),
-                    _ => self.join(cx, End::Front),
-                };
-                drop(fresh);
-                ready
-            }
+        let ready = match grant {
+            Some(grant) => Some(self.target.observe(grant)),
+            None if leads => self.target.lead(),
+            None => None,
+        };
+        after(&self.target, spare, notes);
+        match ready {
+            Some(output) => Some(Poll::Ready(output)),
+            None if stalled => None,
+            None => Some(Poll::Pending),
         }
     }
 
@@ -257,37 +247,61 @@ impl<T: Target> Wait<T> {
         self.target.lead().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// The owner has seen `GRANTED` with Acquire. `None`: it was revoked meanwhile.
+    /// Takes the grant that was seen under this lock; `notes` if somebody observes it.
     #[inline(always)]
-    fn take(&self) -> Option<T::Output> {
-        if T::UNDER_LOCK {
-            return self.take_locked();
-        }
-        // SAFETY: Validity: seen `GRANTED` with Acquire. Aliasing: we are the owner, and this kind
-        // of grant is not revoked.
+    fn take(&self, held: &mut Locked<T::Held>, notes: Option<&mut T::Notes>) -> T::Grant {
+        self.target.settled(held, &self.node);
+        // SAFETY: Validity: granted, said so under the lock. Aliasing: the lock is held.
         let grant = unsafe { self.node.take_grant() };
-        Some(self.target.observe(grant))
+        if let Some(notes) = notes {
+            self.target.observed(held, &grant, notes);
+        }
+        grant
     }
 
-    fn take_locked(&self) -> Option<T::Output> {
+    /// The end of a wait that has not given its value. `asked`: what had arrived is the caller's;
+    /// else it is passed on.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    fn withdraw(&self, asked: bool) -> Option<T::Output> {
         let mut notes = T::Notes::default();
+        let mut waker = None;
+        let mut leads = false;
         let grant = self.target.guarded().with(|held| {
-            // Relaxed: the lock orders it.
-            (self.node.state(Ordering::Relaxed) == GRANTED).then(|| {
-                self.target.settled(held, &self.node);
-                // SAFETY: Validity: granted, said so under the lock. Aliasing: the lock is held.
-                let grant = unsafe { self.node.take_grant() };
-                self.target.observed(held, &grant, &mut notes);
-                grant
-            })
+            // Relaxed: the lock orders it, and `FINISHED` was our own store.
+            match self.node.state(Ordering::Relaxed) {
+                FINISHED => return None,
+                GRANTED => return Some(self.take(held, asked.then_some(&mut notes))),
+                LEADING if T::LEADS => {
+                    leads = true;
+                    return None;
+                }
+                QUEUED => waker = Some(self.leave(held, &mut notes)),
+                _ => self.node.finish(),
+            }
+            if asked { self.target.over(held) } else { None }
         });
-        let ready = grant.map(|grant| self.target.observe(grant));
-        after(&self.target, None, notes);
-        ready
+        // The resource first, a waker's drop after it (W4).
+        let output = match grant {
+            Some(grant) if asked => Some(self.target.observe(grant)),
+            None if leads && asked => self.target.lead(),
+            Some(grant) => {
+                self.target.pass_on(grant);
+                None
+            }
+            None => {
+                if leads {
+                    self.target.resign(&self.node);
+                }
+                None
+            }
+        };
+        after(&self.target, waker, notes);
+        output
     }
 
     /// Unlinks a queued node.
-    fn leave(&self, held: &mut crate::sync::Locked<T::Held>, notes: &mut T::Notes) -> Waker {
+    #[inline(always)]
+    fn leave(&self, held: &mut Locked<T::Held>, notes: &mut T::Notes) -> Waker {
         if let Some(ring) = T::ring(held) {
             // SAFETY: Validity: queued, seen under this lock. Aliasing: the owner, with the lock.
             let (waker, emptied) = unsafe { ring.leave(&self.node) };
@@ -300,40 +314,6 @@ impl<T: Target> Wait<T> {
             self.target.left_alone(held, leader, notes);
         }
         waker
-    }
-
-    /// Drop of a wait that is queued or granted.
-    fn cancel(&self) {
-        let mut notes = T::Notes::default();
-        let mut waker = None;
-        let mut leads = false;
-        let grant = self.target.guarded().with(|held| {
-            // Relaxed: the lock orders it.
-            match self.node.state(Ordering::Relaxed) {
-                QUEUED => {
-                    waker = Some(self.leave(held, &mut notes));
-                    None
-                }
-                LEADING if T::LEADS => {
-                    leads = true;
-                    None
-                }
-                GRANTED => {
-                    self.target.settled(held, &self.node);
-                    // SAFETY: Validity: granted, said so under the lock. Aliasing: the lock is held.
-                    Some(unsafe { self.node.take_grant() })
-                }
-                _ => None,
-            }
-        });
-        // The resource first, a waker's drop after it.
-        if let Some(grant) = grant {
-            self.target.pass_on(grant);
-        }
-        if leads {
-            self.target.resign(&self.node);
-        }
-        after(&self.target, waker, notes);
     }
 }
 
@@ -348,6 +328,16 @@ fn after<T: Target>(target: &T, waker: Option<Waker>, notes: T::Notes) {
     user.call(|| drop(waker));
     user.call(|| target.tell(notes));
     user.rethrow();
+}
+
+/// A future is polled after its end. That is a mistake, which debug builds and hosts show; firmware
+/// in release has neither the text nor the formatting of a panic, and stays pending.
+#[cold]
+pub(crate) fn polled_again<T>(what: &str) -> Poll<T> {
+    if cfg!(any(feature = "std", debug_assertions)) {
+        panic!("{what} was polled after it had given its value or was abandoned");
+    }
+    Poll::Pending
 }
 
 impl<T: Target> Future for Wait<T> {
@@ -385,7 +375,7 @@ impl<T: Target> Drop for Wait<T> {
                 // this kind of grant is not revoked.
                 this.target.pass_on(unsafe { this.node.take_grant() });
             }
-            QUEUED | GRANTED => this.cancel(),
+            QUEUED | GRANTED => drop(this.withdraw(false)),
             LEADING if T::LEADS => this.target.resign(&this.node),
             _ => {}
         }

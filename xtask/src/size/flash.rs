@@ -1,6 +1,6 @@
 //! The flash that a primitive takes, and what it must not pull in, seen in images that hold nothing else.
 //!
-//! `tests/firmware/probe` builds an image a primitive, and an empty one that is taken off.
+//! `tests/firmware/probe` builds two images a primitive, and an empty one that is taken off.
 
 use crate::{
     firmware::{self, Level},
@@ -11,10 +11,13 @@ use core::time::Duration;
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind};
 use std::{collections::BTreeSet, fs};
 
-/// Image, what it is printed as, and the bytes that it may take.
-const IMAGES: &[(&str, &str, Option<u64>)] = &[
-    ("line", "Line, all of it", Some(1024)),
-    ("slot", "Slot, all of it", None),
+/// Image, what it is printed as, and the bytes that it may take: for `Line` as firmware uses it the goal, for the others
+/// a little more than they take.
+const IMAGES: &[(&str, &str, u64)] = &[
+    ("line", "Line, as firmware uses it", 1024),
+    ("line_all", "Line, every call of it", 1536),
+    ("slot", "Slot, as firmware uses it", 2048),
+    ("slot_all", "Slot, every call of it", 2624),
 ];
 
 /// The image that is taken off.
@@ -48,10 +51,11 @@ pub(super) fn measure() -> Result<(String, Vec<String>)> {
     for (name, shown, budget) in IMAGES {
         let Image { bytes, forbidden } = image(name)?;
         let bytes = bytes.saturating_sub(empty);
-        let budgeted = budget.map_or(String::new(), |budget| format!(" (<= {budget})"));
-        text += &format!("  {shown}: {bytes}{budgeted}\n");
-        if budget.is_some_and(|budget| bytes > budget) {
-            over.push(format!("{shown}: {bytes} bytes of flash{budgeted}"));
+        text += &format!("  {shown}: {bytes} (<= {budget})\n");
+        if bytes > *budget {
+            over.push(format!(
+                "{shown}: {bytes} bytes of flash, {budget} are allowed"
+            ));
         }
         if !forbidden.is_empty() {
             let names: Vec<String> = forbidden.into_iter().collect();

@@ -1,14 +1,15 @@
-//! No primitive: a critical section and a loop.
+//! No primitive: a critical section, a future that is polled and dropped, and a loop.
 #![no_std]
 #![no_main]
 
-use ecluse_probe as _;
+use core::hint::black_box;
 
 /// The entry.
 // SAFETY: no other symbol has the name.
 #[unsafe(no_mangle)]
 extern "C" fn start() -> ! {
-    loop {
-        critical_section::with(|_| core::hint::black_box(()));
-    }
+    ecluse_probe::run(|cx| {
+        black_box(cx);
+        critical_section::with(|_| black_box(()));
+    })
 }

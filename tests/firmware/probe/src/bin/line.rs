@@ -1,14 +1,15 @@
-//! A `Line` and all that is done with it.
+//! A `Line` as firmware uses it: one of several tasks gets the token and releases or loses it, the others wait for that,
+//! and a wait may be dropped half-way.
+//!
+//! The future is polled at one place, as an executor does, with a waker that the compiler knows nothing about.
 #![no_std]
 #![no_main]
 
 use core::future::Future;
 use core::hint::black_box;
 use core::pin::pin;
-use core::task::{Context, Waker};
 
-use ecluse_core::{AcquireIf, AcquireOutcome, Line};
-use ecluse_probe as _;
+use ecluse_core::{AcquireOutcome, Line};
 
 static LINE: Line = Line::new();
 
@@ -16,23 +17,12 @@ static LINE: Line = Line::new();
 // SAFETY: no other symbol has the name.
 #[unsafe(no_mangle)]
 extern "C" fn start() -> ! {
-    let mut cx = Context::from_waker(Waker::noop());
-    loop {
-        match LINE.try_acquire_token() {
-            AcquireOutcome::Success(token) if black_box(true) => token.release(),
-            AcquireOutcome::Success(token) => drop(token),
-            AcquireOutcome::Failure(wait) => {
-                let mut wait = pin!(wait);
-                black_box(wait.as_mut().poll(&mut cx).is_ready());
-                black_box(wait.as_mut().poll(&mut cx).is_ready());
-                black_box(wait.try_abandon().is_some());
-            }
+    ecluse_probe::run(|cx| match LINE.try_acquire_token() {
+        AcquireOutcome::Success(token) if black_box(true) => token.release(),
+        AcquireOutcome::Success(token) => drop(token),
+        AcquireOutcome::Failure(wait) => {
+            let mut wait = pin!(wait);
+            while wait.as_mut().poll(cx).is_pending() && black_box(true) {}
         }
-        if let AcquireIf::Success(token) = LINE.acquire_if(LINE.generation()) {
-            core::mem::forget(token);
-        }
-        if black_box(LINE.is_busy()) {
-            LINE.close();
-        }
-    }
+    })
 }

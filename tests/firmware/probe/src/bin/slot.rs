@@ -1,14 +1,14 @@
-//! A `Slot` and all that is done with it.
+//! A `Slot` as firmware uses it: one of several tasks claims it and releases or loses it; some wait for the claim, some
+//! for the release, and a wait may be dropped half-way.
 #![no_std]
 #![no_main]
 
 use core::future::Future;
 use core::hint::black_box;
 use core::pin::pin;
-use core::task::{Context, Poll, Waker};
+use core::task::Poll;
 
 use ecluse_core::Slot;
-use ecluse_probe as _;
 
 static SLOT: Slot = Slot::new();
 
@@ -16,24 +16,21 @@ static SLOT: Slot = Slot::new();
 // SAFETY: no other symbol has the name.
 #[unsafe(no_mangle)]
 extern "C" fn start() -> ! {
-    let mut cx = Context::from_waker(Waker::noop());
-    loop {
+    ecluse_probe::run(|cx| {
         match SLOT.try_claim() {
             Ok(claim) if black_box(true) => claim.release(),
-            Ok(claim) if black_box(true) => drop(claim),
-            Ok(claim) => core::mem::forget(claim),
+            Ok(claim) => drop(claim),
             Err(_) => {
-                let mut wait = pin!(SLOT.claim());
                 let mut end = pin!(SLOT.released());
-                black_box(end.as_mut().poll(&mut cx).is_ready());
-                if let Poll::Ready(Ok(claim)) = wait.as_mut().poll(&mut cx) {
-                    claim.release();
-                }
-                black_box(wait.try_abandon().is_some());
+                while end.as_mut().poll(cx).is_pending() && black_box(true) {}
             }
         }
-        if black_box(SLOT.is_claimed()) {
-            SLOT.close();
+        let mut wait = pin!(SLOT.claim());
+        while black_box(true) {
+            if let Poll::Ready(Ok(claim)) = wait.as_mut().poll(cx) {
+                claim.release();
+                break;
+            }
         }
-    }
+    })
 }
