@@ -9,6 +9,7 @@ extern crate std;
 
 #[macro_use]
 mod sync;
+pub mod admission;
 pub mod claim;
 mod error;
 pub mod line;
@@ -18,6 +19,7 @@ pub mod wait;
 
 #[doc(inline)]
 pub use crate::{
+    admission::{Admission, NotAdmitted, Permit},
     claim::{Barging, Cause, Claim, Guard, Handoff, Revocable, Slot},
     error::{Closed, Outcome, Refused, TimedOut},
     line::{AcquireIf, AcquireOutcome, ForeignToken, Generation, Line, LineStatus, Token},

@@ -1,4 +1,4 @@
-//! Observers: hooks on what happens to one slot or line.
+//! Observers: hooks on what happens to one slot, line or admission.
 //!
 //! An observer is a type parameter, `()` unless chosen. `()` has no size and leaves no code: every
 //! transition asks a constant. A real observer costs a lock for transitions that need none
@@ -18,24 +18,29 @@ use crate::Outcome;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A free slot or line was claimed.
+    /// A free slot or line was claimed; permits were given at once.
     Claimed,
     /// A waiter joined the queue.
     Enlisted,
-    /// The claim went to the head of the queue.
+    /// The claim went to the head of the queue; a waiter's permits were set aside for it.
     Granted,
     /// The waiter took what it was granted.
     Observed,
-    /// A granted waiter went without taking the claim, which goes on to the next or is free.
+    /// A granted waiter went without taking the claim, which goes on to the next or is free; or
+    /// without its permits, which come back.
     PassedOn,
-    /// The holder's claim ended.
+    /// The holder's claim ended; a permit came back (always [`Outcome::Done`]).
     Released(Outcome),
     /// A grant that nobody had taken was taken back.
     Revoked,
     /// A queued waiter left.
     Cancelled,
-    /// The slot or line was closed; its queue is empty from here on.
+    /// The slot, line or admission was closed; its queue is empty from here on.
     Closed,
+    /// Permits were refused: at once, or to a waiter that has become too heavy.
+    Refused,
+    /// The capacity's goal was changed.
+    Resized,
 }
 
 /// One numbered event of one object.

@@ -21,6 +21,6 @@ pub use crate::named::{OwnedAcquireOutcome, OwnedToken};
 #[cfg(feature = "executor")]
 pub use crate::pool::{Pool, PoolSpawn};
 pub use crate::{
-    sugar::{Deadline, SlotExt, StallBound, WaitExt},
+    sugar::{AdmissionExt, Deadline, SlotExt, StallBound, WaitExt},
     time::EmbassyTimer,
 };

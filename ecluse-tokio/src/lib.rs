@@ -12,7 +12,7 @@ mod trace;
 pub use ecluse_core::*;
 
 pub use crate::{
-    sugar::{Deadline, SlotExt, StallBound, WaitExt},
+    sugar::{AdmissionExt, Deadline, SlotExt, StallBound, WaitExt},
     task::{TokioAbort, TokioSpawn},
     time::TokioTimer,
 };

@@ -1,8 +1,8 @@
 //! The sugar of an adapter, once for all of them: waits with a bound by *its* clock.
 
 /// Gives an adapter its waits with a bound: for a timer that is a unit value (`TokioTimer`) the
-/// types `Deadline` and `StallBound` with that timer filled in, and the extension traits `WaitExt`
-/// and `SlotExt`, public, in the module where it is called.
+/// types `Deadline` and `StallBound` with that timer filled in, and the extension traits `WaitExt`,
+/// `SlotExt` and `AdmissionExt`, public, in the module where it is called.
 ///
 /// The limits are `core::time::Duration`, unless the runtime has a type of its own that converts
 /// into that.
@@ -160,6 +160,43 @@ macro_rules! bind_timer {
                 P: $crate::claim::Revoking,
             {
                 self.claim_stall_bound($timer, bound.into())
+            }
+        }
+
+        /// An admission's wait with a budget, by this runtime's clock.
+        pub trait AdmissionExt<P, L, O>
+        where
+            P: $crate::admission::Policy,
+            L: $crate::Lock,
+            O: $crate::observe::Observer,
+        {
+            /// [`Admission::acquire`]($crate::Admission::acquire) for `limit` at most.
+            ///
+            /// # Cancellation
+            /// As [`Admission::acquire`]($crate::Admission::acquire).
+            ///
+            /// # Errors
+            /// Gives [`TimedOut`]($crate::TimedOut) when the limit is over, its place in the
+            /// waiting room given back; inside, [`NotAdmitted`]($crate::NotAdmitted).
+            fn acquire_timeout(
+                &self,
+                weight: usize,
+                limit: $duration,
+            ) -> Deadline<$crate::admission::ToPermit<&$crate::Admission<P, L, O>>>;
+        }
+
+        impl<P, L, O> AdmissionExt<P, L, O> for $crate::Admission<P, L, O>
+        where
+            P: $crate::admission::Policy,
+            L: $crate::Lock,
+            O: $crate::observe::Observer,
+        {
+            fn acquire_timeout(
+                &self,
+                weight: usize,
+                limit: $duration,
+            ) -> Deadline<$crate::admission::ToPermit<&Self>> {
+                self.acquire(weight).within(limit)
             }
         }
     };

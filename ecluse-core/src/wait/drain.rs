@@ -3,30 +3,32 @@
 //!
 //! A [`Drain`] is made *before* anything is detached, so that no panic can come between a cohort
 //! and its end; it takes wakers a batch a lock hold, the first batch in the caller's own hold where
-//! that is cheap. Dropping it goes on with everything that is left (U1).
+//! that is cheap. Dropping it goes on with everything that is left (U1). Whom it grants, and what,
+//! its [`Source`] says: a [`Cohort`] that was cut off, or a queue that is served while somebody in
+//! it can be.
 //!
 //! Invariants:
-//! - **D1** The cohort is exactly who was queued at the detach: newcomers are in the owner's next
+//! - **D1** A cohort is exactly who was queued at the detach: newcomers are in the owner's next
 //!   ring, members that leave unlink themselves.
-//! - **D2** The end is decided under the lock: the sentinel is alone. After that no member knows
-//!   it, and it may go.
+//! - **D2** A cohort's end is decided under the lock: the sentinel is alone. After that no member
+//!   knows it, and it may go.
 //! - **D3** A waker is woken or dropped outside the lock, after its node's state was stored.
 
-use core::marker::PhantomData;
+use core::{marker::PhantomData, task::Waker};
 
 use super::{
     batch::{BATCH, Batch},
     list::{Link, Node, Ring},
     user::UserCode,
 };
-use crate::sync::{Lock, Protected};
+use crate::sync::{Lock, Locked, Protected};
 
 /// Whether the hold that detaches a cohort also grants its first batch: it saves a mutex one round,
 /// and would make a critical section twice as long. (Under loom: the order of the word and the
 /// first grant is what its models look at.)
 const EAGER: bool = BATCH > 1 || cfg!(ecluse_loom);
 
-/// Where a drain has its grants from.
+/// Where a cohort has its grants from.
 pub(crate) trait Supply {
     type Grant;
 
@@ -68,37 +70,122 @@ impl<G: Copy> Supply for Same<G> {
 /// The supply of a grant that is plain data.
 pub(crate) struct Same<G>(G);
 
-/// A cohort on its way: everybody in it is granted what `supply` gives.
-pub(crate) struct Drain<'a, L: Lock, T, X, S: Supply> {
-    lock: &'a Protected<L, T>,
+/// Whom a drain grants something.
+pub(crate) trait Source<T> {
+    /// How many are granted a lock hold.
+    const BATCH: usize = BATCH;
+
+    /// There may be more to grant.
+    fn is_open(&self) -> bool;
+
+    /// Whether the next grant is at hand, without [`Source::prepare`].
+    #[inline(always)]
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Gets grants to hand, outside the lock. May run user code; if that panics, the source is
+    /// ready all the same.
+    #[inline(always)]
+    fn prepare(&mut self) {}
+
+    /// Grants the next, and gives its waker; `None` if there is nobody (then it is not open). It was
+    /// asked whether it is open and ready.
+    ///
+    /// # Safety
+    /// `held` is what the drain's lock protects.
+    unsafe fn next(&mut self, held: &mut Locked<T>) -> Option<Waker>;
+
+    /// Tells an observer of the last hold, outside the lock. User code.
+    #[inline(always)]
+    fn tell(&mut self) {}
+
+    /// Nobody is left: lets go of what was not granted, outside the lock. May run user code.
+    #[inline(always)]
+    fn clear(&mut self) {}
+}
+
+/// A cohort: everybody in it is granted what `supply` gives.
+pub(crate) struct Cohort<'a, X, S: Supply> {
     sentinel: &'a Link,
     supply: S,
     _members: PhantomData<X>,
     /// The sentinel is linked: there may be members.
     linked: bool,
+}
+
+impl<X, S: Supply> Cohort<'_, X, S> {
+    /// # Safety
+    /// The lock is held, and the sentinel linked.
+    #[inline(always)]
+    unsafe fn pop(&mut self) -> Option<Waker> {
+        // SAFETY: Validity: the sentinel is linked. Aliasing: the lock is held.
+        match unsafe { Ring::<S::Grant, X>::pop_cohort(self.sentinel) } {
+            None => {
+                self.linked = false;
+                None
+            }
+            // SAFETY: Validity: just unlinked. Aliasing: the lock is held.
+            Some(node) => Some(unsafe { Node::grant(node, self.supply.take()) }),
+        }
+    }
+}
+
+impl<T, X, S: Supply> Source<T> for Cohort<'_, X, S> {
+    #[inline(always)]
+    fn is_open(&self) -> bool {
+        self.linked
+    }
+
+    #[inline(always)]
+    fn is_ready(&self) -> bool {
+        self.supply.is_ready()
+    }
+
+    #[inline(always)]
+    fn prepare(&mut self) {
+        self.supply.prepare();
+    }
+
+    #[inline(always)]
+    unsafe fn next(&mut self, _: &mut Locked<T>) -> Option<Waker> {
+        // SAFETY: Validity: open, that is linked. Aliasing: the lock is held.
+        unsafe { self.pop() }
+    }
+
+    #[inline(always)]
+    fn clear(&mut self) {
+        self.supply.clear();
+    }
+}
+
+/// Waiters on their way to be granted something, and wakers on their way to be woken.
+pub(crate) struct Drain<'a, L: Lock, T, S: Source<T>> {
+    lock: &'a Protected<L, T>,
+    source: S,
     wakers: Batch,
     user: UserCode,
 }
 
-impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, (), Same<G>> {
+impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, Cohort<'a, (), Same<G>>> {
     #[inline(always)]
     pub(crate) fn new(lock: &'a Protected<L, T>, sentinel: &'a Link, grant: G) -> Self {
         Self::with_supply(lock, sentinel, Same(grant))
     }
 }
 
-impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, X, S> {
+impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, Cohort<'a, X, S>> {
     #[inline(always)]
     pub(crate) fn with_supply(lock: &'a Protected<L, T>, sentinel: &'a Link, supply: S) -> Self {
-        Self {
+        Self::of(
             lock,
-            sentinel,
-            supply,
-            _members: PhantomData,
-            linked: false,
-            wakers: Batch::new(),
-            user: UserCode::new(),
-        }
+            Cohort {
+                sentinel,
+                supply,
+                _members: PhantomData,
+                linked: false,
+            },
+        )
     }
 
     /// The cohort is those behind the leader whose own link is the sentinel.
@@ -108,7 +195,7 @@ impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, X, S> {
     /// drain's types, which is not found any more, stays where it is, and leads nobody else until
     /// the drain is over.
     pub(crate) unsafe fn behind_leader(&mut self) {
-        self.linked = true;
+        self.source.linked = true;
     }
 
     /// Cuts off everybody in `ring`. Grants nothing yet: the word comes first.
@@ -119,8 +206,8 @@ impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, X, S> {
         if !ring.is_empty() {
             // SAFETY: Validity: not empty; the sentinel outlives the drain, whose drop ends the
             // cohort. Aliasing: the lock is held.
-            unsafe { ring.detach(self.sentinel) };
-            self.linked = true;
+            unsafe { ring.detach(self.source.sentinel) };
+            self.source.linked = true;
         }
     }
 
@@ -131,28 +218,46 @@ impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, X, S> {
     #[inline(always)]
     pub(crate) unsafe fn begin(&mut self) {
         if EAGER {
-            // SAFETY: Validity and Aliasing: by contract.
-            unsafe { self.fill() };
+            // SAFETY: Validity: open, that is linked. Aliasing: by contract.
+            self.fill_by(|cohort| unsafe { cohort.pop() });
         }
+    }
+}
+
+impl<'a, L: Lock, T, S: Source<T>> Drain<'a, L, T, S> {
+    #[inline(always)]
+    pub(crate) fn of(lock: &'a Protected<L, T>, source: S) -> Self {
+        Self {
+            lock,
+            source,
+            wakers: Batch::new(),
+            user: UserCode::new(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn source(&mut self) -> &mut S {
+        &mut self.source
     }
 
     /// Grants one batch.
     ///
     /// # Safety
-    /// The lock is held.
-    unsafe fn fill(&mut self) {
+    /// `held` is what the drain's lock protects.
+    pub(crate) unsafe fn fill(&mut self, held: &mut Locked<T>) {
+        // SAFETY: Validity and Aliasing: by contract.
+        self.fill_by(|source| unsafe { source.next(held) });
+    }
+
+    #[inline(always)]
+    fn fill_by(&mut self, mut next: impl FnMut(&mut S) -> Option<Waker>) {
         // Counted: that a batch of one is full after one is more than a compiler knows.
-        for _ in 0..BATCH {
-            if !self.linked || self.wakers.is_full() || !self.supply.is_ready() {
+        for _ in 0..S::BATCH {
+            if !self.source.is_open() || self.wakers.is_full() || !self.source.is_ready() {
                 return;
             }
-            // SAFETY: Validity: the sentinel is linked. Aliasing: the lock is held.
-            match unsafe { Ring::<S::Grant, X>::pop_cohort(self.sentinel) } {
-                None => self.linked = false,
-                // SAFETY: Validity: just unlinked. Aliasing: the lock is held.
-                Some(node) => self
-                    .wakers
-                    .push(unsafe { Node::grant(node, self.supply.take()) }),
+            if let Some(waker) = next(&mut self.source) {
+                self.wakers.push(waker);
             }
         }
     }
@@ -185,26 +290,28 @@ impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, X, S> {
                 });
             }
             self.wakers.clear();
-            if !self.linked {
-                let supply = &mut self.supply;
-                self.user.call(|| supply.clear());
+            let source = &mut self.source;
+            self.user.call(|| source.tell());
+            if !self.source.is_open() {
+                let source = &mut self.source;
+                self.user.call(|| source.clear());
                 return;
             }
-            if !self.supply.is_ready() {
-                let supply = &mut self.supply;
-                self.user.call(|| supply.prepare());
+            if !self.source.is_ready() {
+                let source = &mut self.source;
+                self.user.call(|| source.prepare());
             }
             let lock = self.lock;
             // SAFETY: Validity and Aliasing: the lock is held.
-            lock.with(|_| unsafe { self.fill() });
+            lock.with(|held| unsafe { self.fill(held) });
         }
     }
 }
 
-impl<L: Lock, T, X, S: Supply> Drop for Drain<'_, L, T, X, S> {
+impl<L: Lock, T, S: Source<T>> Drop for Drain<'_, L, T, S> {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.linked || !self.wakers.is_empty() {
+        if self.source.is_open() || !self.wakers.is_empty() {
             self.go_on();
         }
     }

@@ -8,7 +8,7 @@
 //! | state | linked | waker cell | grant cell | who may touch the node |
 //! |---|---|---|---|---|
 //! | `IDLE` | no | empty | empty | owner |
-//! | `QUEUED` | **yes** | full, the node's | empty | whoever holds the lock; the owner may read the waker's bits |
+//! | `QUEUED` | **yes** | full, the node's | empty, or what its owner asks for | whoever holds the lock; the owner may read the waker's bits |
 //! | `GRANTED` | no | stale bits, never called or dropped | full | owner (a revocable grant: whoever holds the lock) |
 //! | `LEADING` | **yes**, as the head of those behind it | stale bits | empty | whoever holds the lock |
 //! | `STALLED` | no | stale bits | empty | owner |
@@ -214,6 +214,39 @@ impl<G, X> Node<G, X> {
         })
     }
 
+    /// Writes what the owner asks for where its grant will be, for whoever chooses whom to grant.
+    ///
+    /// # Safety
+    /// The caller is the owner, holds the lock, and is about to enlist the node.
+    pub(crate) unsafe fn ask(&self, wanted: G)
+    where
+        G: Copy,
+    {
+        self.grant.with_mut(|cell| {
+            // SAFETY: Validity: the cell is empty. Aliasing: nobody else knows an unlinked node
+            // that is not granted.
+            unsafe { (*cell).write(wanted) };
+        });
+    }
+
+    /// What the owner of a queued node asked for.
+    ///
+    /// # Safety
+    /// The caller holds the lock; the node is queued, in its owner's ring, and was enlisted after
+    /// [`Node::ask`].
+    pub(crate) unsafe fn asked(this: NonNull<Self>) -> G
+    where
+        G: Copy,
+    {
+        // SAFETY: Validity: queued, thus live. Aliasing: shared.
+        let node = unsafe { this.as_ref() };
+        node.grant.with(|cell| {
+            // SAFETY: Validity: full by contract. Aliasing: the owner keeps off while it is
+            // queued, and the lock is held.
+            unsafe { (*cell).assume_init() }
+        })
+    }
+
     /// Takes the grant of a granted node, which is finished then.
     ///
     /// # Safety
@@ -239,7 +272,8 @@ impl<G, X> Node<G, X> {
         // SAFETY: Validity: live by contract until the store below. Aliasing: shared.
         let node = unsafe { this.as_ref() };
         node.grant.with_mut(|cell| {
-            // SAFETY: Validity: the cell is empty. Aliasing: the owner keeps off until `GRANTED`.
+            // SAFETY: Validity: the cell is empty, or holds a `Copy` (`ask`). Aliasing: the owner
+            // keeps off until `GRANTED`.
             unsafe { (*cell).write(grant) };
         });
         // SAFETY: Validity: queued until the store below. Aliasing: the lock is held.
@@ -367,6 +401,49 @@ impl<G, X> Ring<G, X> {
         Some(first.cast())
     }
 
+    /// The first waiter, left where it is.
+    pub(crate) fn first(&self) -> Option<NonNull<Node<G, X>>> {
+        NonNull::new(self.head.cast_mut()).map(NonNull::cast)
+    }
+
+    /// The waiter behind `node`, left where it is.
+    ///
+    /// # Safety
+    /// The lock is held, and `node` is a member of this ring.
+    pub(crate) unsafe fn behind(&self, node: NonNull<Node<G, X>>) -> Option<NonNull<Node<G, X>>> {
+        // SAFETY: Validity: a member. Aliasing: the lock is held.
+        let next = unsafe { Link::ends(node.as_ptr().cast()) }.next;
+        if ptr::eq(next, self.head) {
+            return None;
+        }
+        NonNull::new(next.cast_mut()).map(NonNull::cast)
+    }
+
+    /// Unlinks `node`, on its way to be granted.
+    ///
+    /// # Safety
+    /// As [`Ring::pop`]; and `node` is a member of this ring.
+    pub(crate) unsafe fn take(&mut self, node: NonNull<Node<G, X>>) {
+        // SAFETY: Validity: a member. Aliasing: the lock is held.
+        unsafe { self.unlink(node.as_ptr().cast::<Link>()) };
+    }
+
+    /// Unlinks `link` from this ring, or from a cohort that it was; gives its successor, or null if
+    /// it was alone.
+    ///
+    /// # Safety
+    /// As [`Link::remove`].
+    #[inline(always)]
+    unsafe fn unlink(&mut self, link: *const Link) -> *const Link {
+        // SAFETY: Validity and Aliasing: by contract.
+        let next = unsafe { Link::remove(link) };
+        // A member of a detached cohort is neither our head nor alone in its ring (N5).
+        if ptr::eq(self.head, link) {
+            self.head = next;
+        }
+        next
+    }
+
     /// Unlinks `node`, wherever it is queued, and gives its waker back. Tells whether this
     /// emptied the ring.
     ///
@@ -375,11 +452,7 @@ impl<G, X> Ring<G, X> {
     pub(crate) unsafe fn leave(&mut self, node: &Node<G, X>) -> (Waker, bool) {
         let link = node.link();
         // SAFETY: Validity: queued, thus linked (N4). Aliasing: the lock is held.
-        let next = unsafe { Link::remove(link) };
-        // A member of a detached cohort is neither our head nor alone in its ring (N5).
-        if ptr::eq(self.head, link) {
-            self.head = next;
-        }
+        let next = unsafe { self.unlink(link) };
         // SAFETY: Validity: queued until the next line. Aliasing: the lock is held.
         let waker = unsafe { node.copy_waker() };
         node.finish();

@@ -43,7 +43,7 @@ use futures_core::FusedFuture;
 use self::list::{End, FINISHED, GRANTED, IDLE, LEADING, QUEUED, STALLED};
 pub(crate) use self::{
     batch::BATCH,
-    drain::{Drain, Supply},
+    drain::{Drain, Source, Supply},
     leader::{Chain, Post},
     list::{Link, Node, Ring},
     protocol::{Found, Protocol},
@@ -295,7 +295,7 @@ impl<T: Target> Wait<T> {
                 None
             }
         };
-        after(&self.target, waker, notes);
+        left(&self.target, waker, notes);
         output
     }
 
@@ -315,6 +315,20 @@ impl<T: Target> Wait<T> {
         }
         waker
     }
+}
+
+/// What the end of a wait leaves for after the lock: whom it kept out, and the rest. A resource
+/// first, a waker's drop after it.
+#[inline(always)]
+fn left<T: Target>(target: &T, waker: Option<Waker>, notes: T::Notes) {
+    if !T::RELAYS || waker.is_none() {
+        return after(target, waker, notes);
+    }
+    let mut user = UserCode::new();
+    user.call(|| target.serve());
+    user.call(|| drop(waker));
+    user.call(|| target.tell(notes));
+    user.rethrow();
 }
 
 /// What a step leaves for after the lock: a waker to drop, events to tell. The first panic goes on.

@@ -42,6 +42,9 @@ pub trait Protocol {
     /// Whether a waiter can come to lead those behind it.
     const LEADS: bool = false;
 
+    /// Whether a waiter that leaves the queue may let in others, by [`Protocol::serve`].
+    const RELAYS: bool = false;
+
     /// The lock with its rings.
     fn guarded(&self) -> &Protected<Self::Lock, Self::Held>;
 
@@ -87,6 +90,10 @@ pub trait Protocol {
 
     /// The waiter went without observing the grant.
     fn pass_on(&self, grant: Self::Grant);
+
+    /// A waiter left the queue: serves those who can be served now. Asked if [`Protocol::RELAYS`]
+    /// only.
+    fn serve(&self) {}
 
     /// Tells the observer.
     fn tell(&self, notes: Self::Notes);

@@ -3,9 +3,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `walks_slot`, `walks_line` | each transition, step by step |
+//! | `walks_slot`, `walks_line`, `walks_admission` | each transition, step by step |
 //! | `revoke` | grants that are taken back |
-//! | `hostile` | wakers and hooks that come back or panic |
+//! | `hostile`, `hostile_admission` | wakers and hooks that come back or panic |
 //! | `guarded` | the order of a body's exit |
 //! | `forgotten` | futures and claims that are never dropped |
 //! | `tickets` | `Tally`, `Ticket`, `Inline` |
@@ -26,9 +26,11 @@ mod bounds;
 mod forgotten;
 mod guarded;
 mod hostile;
+mod hostile_admission;
 mod pins;
 mod revoke;
 mod sizes;
 mod tickets;
+mod walks_admission;
 mod walks_line;
 mod walks_slot;

@@ -10,7 +10,8 @@ use std::{
 };
 
 use ecluse_core::{
-    Barging, Claim, Handoff, Line, Local, Outcome, Revocable, Slot, Token,
+    Admission, Barging, Claim, Handoff, Line, Local, Outcome, Permit, Revocable, Slot, Token,
+    admission::{Acquiring, Bypass, Fifo},
     claim::{Claiming, Released},
     line::HoldEnd,
     runtime::{Inline, Joined, Tally, Ticket},
@@ -54,6 +55,7 @@ macro_rules! pin {
 
 type LocalSlot = Slot<Handoff, Local>;
 type LocalLine = Line<Local>;
+type LocalAdmission = Admission<Fifo, Local>;
 type NotSendable = *const ();
 
 pin! {
@@ -61,10 +63,13 @@ pin! {
     Slot<Revocable>: true true true;
     Slot<Barging>: true true true;
     Line: true true true;
+    Admission: true true true;
+    Admission<Bypass<1>>: true true true;
     Tally: true true true;
     // Moves to another thread, is not used by two.
     LocalSlot: true false true;
     LocalLine: true false true;
+    LocalAdmission: true false true;
     Tally<Local>: true false true;
 
     Claim<&'static Slot>: true true true;
@@ -72,7 +77,12 @@ pin! {
     Token<'static>: true true true;
     Token<'static, Local>: false false true;
 
+    Permit<&'static Admission>: true true true;
+    Permit<&'static LocalAdmission>: false false true;
+
     // A node in a list does not move.
+    Acquiring<&'static Admission>: true true false;
+    Acquiring<&'static LocalAdmission>: false false false;
     Claiming<&'static Slot>: true true false;
     Claiming<&'static Slot<Revocable>>: true true false;
     Claiming<&'static LocalSlot>: false false false;
@@ -88,6 +98,8 @@ pin! {
 
 #[cfg(feature = "alloc")]
 pin! {
+    Permit<std::rc::Rc<Admission>>: false false true;
+    Acquiring<std::sync::Arc<Admission>>: true true false;
     Claim<std::rc::Rc<Slot>>: false false true;
     Released<std::rc::Rc<Slot>>: false false false;
     Claim<std::sync::Arc<Slot>>: true true true;
@@ -105,6 +117,10 @@ macro_rules! unwind_safe {
 }
 
 unwind_safe!(
+    Admission,
+    LocalAdmission,
+    Permit<&'static Admission>,
+    Acquiring<&'static Admission>,
     Slot,
     Slot<Revocable>,
     LocalSlot,
@@ -127,11 +143,13 @@ const _: () = assert!(!Probe::<Bound<'static>>::UNWIND && !Probe::<Bound<'static
 const _: () = assert!(Probe::<Outcome>::COPY && !Probe::<Claim<&'static Slot>>::COPY);
 
 /// Every primitive can be a `static`.
-static STATICS: (Slot, Line, Tally) = (Slot::new(), Line::new(), Tally::new());
+static STATICS: (Slot, Line, Tally, Admission) =
+    (Slot::new(), Line::new(), Tally::new(), Admission::new(1, 1));
 
 #[test]
 fn statics_work_as_they_are() {
-    let (slot, line, tally) = &STATICS;
+    let (slot, line, tally, admission) = &STATICS;
+    assert!(admission.try_acquire(1).is_ok());
     assert!(slot.try_claim().is_ok());
     assert!(line.try_acquire_token().is_success());
     drop(tally.ticket(()));
@@ -141,7 +159,9 @@ fn statics_work_as_they_are() {
     sendable(&async {
         let claim = slot.claim().await.unwrap();
         drop(line.status().await);
+        let permit = admission.acquire(1).await.unwrap();
         std::future::ready(()).await;
         claim.release();
+        drop(permit);
     });
 }

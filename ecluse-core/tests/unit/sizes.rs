@@ -3,7 +3,8 @@
 use core::mem::size_of;
 
 use ecluse_core::{
-    Claim, Handoff, Line, Local, Outcome, Revocable, Slot, Token,
+    Admission, Claim, Handoff, Line, Local, Outcome, Permit, Revocable, Slot, Token,
+    admission::{Acquiring, Bypass, Fifo},
     claim::{Claiming, Released},
     line::HoldEnd,
 };
@@ -19,10 +20,19 @@ const _: () = assert!(size_of::<BareLine>() == 2 * WORD);
 // The grantee and a count more.
 const _: () = assert!(size_of::<Slot<Revocable, Local>>() == 5 * WORD);
 
+// The word, the goal, the room; the ring, its length, the capacity.
+type BareAdmission = Admission<Fifo, Local>;
+const _: () = assert!(size_of::<BareAdmission>() == 6 * WORD);
+// Whom a count is about, and the count, more.
+const _: () = assert!(size_of::<Admission<Bypass<4>, Local>>() == 8 * WORD);
+
 // Links, waker, grant and state; and what it waits for.
 const _: () = assert!(size_of::<Claiming<&'static Bare>>() == 6 * WORD);
 const _: () = assert!(size_of::<Released<&'static Bare>>() == 6 * WORD);
 const _: () = assert!(size_of::<HoldEnd<&'static BareLine>>() == 7 * WORD);
+// Its weight more.
+const _: () = assert!(size_of::<Acquiring<&'static BareAdmission>>() == 8 * WORD);
+const _: () = assert!(size_of::<Permit<&'static BareAdmission>>() == 2 * WORD);
 
 // A handle, and how it began and ended.
 const _: () = assert!(size_of::<Claim<&'static Bare>>() <= 2 * WORD);
