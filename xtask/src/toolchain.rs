@@ -8,7 +8,7 @@ use crate::{cargo::scrub, workspace};
 use anyhow::{Context, Result, bail};
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -16,6 +16,9 @@ use std::{
 
 /// Debian's compiler, its cargo, and the library's source that belongs to it.
 const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
+
+/// The linter that belongs to it: by its path, since cargo would find another toolchain's first.
+const CLIPPY: (&str, &str) = ("/usr/bin/cargo-clippy", "rust-web-clippy");
 
 /// A compiler that can build for one bare target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +81,24 @@ impl Toolchain {
 
     /// `cargo SUBCOMMAND` for the target, in `dir`, into a target directory that no other compiler uses.
     pub(crate) fn cargo(&self, subcommand: &str, dir: &Path) -> Command {
-        let mut cargo = Command::new(&self.cargo);
+        self.through(&self.cargo, subcommand, dir)
+    }
+
+    /// `cargo clippy` for the target, as `cargo`; the linter is installed if it is missing and we may.
+    pub(crate) fn clippy(&self, dir: &Path) -> Result<Command> {
+        if self.rustc.is_none() {
+            return Ok(self.cargo("clippy", dir));
+        }
+        let (program, package) = CLIPPY;
+        tool(program, package)?;
+        let mut clippy = self.through(OsStr::new(program), "clippy", dir);
+        clippy.env("CARGO", &self.cargo);
+        Ok(clippy)
+    }
+
+    /// What `cargo` says, of cargo itself or a program that stands before it.
+    fn through(&self, program: &OsStr, subcommand: &str, dir: &Path) -> Command {
+        let mut cargo = Command::new(program);
         scrub(&mut cargo);
         cargo
             .current_dir(dir)

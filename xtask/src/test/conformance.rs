@@ -147,4 +147,4 @@ fn accept(
 pub(super) const BUDGET: Duration = Duration::from_secs(25);
 
 /// What it may take on a chip, with building its image.
-pub(super) const CHIP_BUDGET: Duration = Duration::from_secs(70);
+pub(super) const CHIP_BUDGET: Duration = Duration::from_secs(60);

@@ -43,6 +43,10 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
             missing: component("clippy", "clippy"),
             ..step("clippy", 240, |run, _| clippy(run))
         },
+        Step {
+            missing: component("clippy", "clippy").or_else(lacking),
+            ..step("clippy-apart", 120, |run, _| clippy_apart(run))
+        },
         step("unit", 300, |run, _| unit(run)),
         step("unit-no-std", 90, |run, _| unit_no_std(run)),
         step("unit-no-cas", 120, |run, _| unit_no_cas(run)),
@@ -90,7 +94,7 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
     steps.push(step("examples", 180, |run, _| example::run_host(run)));
     steps.push(Step {
         missing: lacking(),
-        ..step("examples-firmware", 60, |run, _| example::run_firmware(run))
+        ..step("examples-firmware", 30, |run, _| example::run_firmware(run))
     });
     steps.push(step("demo", 180, |run, _| demo::run(run)));
     steps
@@ -179,13 +183,17 @@ fn run_cargo(run: &mut Run, build: Build, args: &str) -> Result<String> {
     run.run(cargo(build).args(args.split_whitespace()))
 }
 
+/// What is built for the host, apart from the workspace.
+const HOSTS_OWN: &[&str] = &["tests/size", "tests/bench"];
+/// The projects that are firmware, and the chips whose code they have.
+const FIRMWARE: &[(&str, &[&str])] = &[
+    ("tests/firmware", &["m4", "rv32"]),
+    ("ecluse-embassy/examples/sensor-bus", &["m4"]),
+];
+
 fn fmt(run: &mut Run) -> Result<()> {
-    for own in [
-        "tests/size",
-        "tests/bench",
-        "tests/firmware",
-        "ecluse-embassy/examples/sensor-bus",
-    ] {
+    let firmware = FIRMWARE.iter().map(|(project, _)| project);
+    for own in HOSTS_OWN.iter().chain(firmware) {
         let manifest = workspace::root().join(own).join("Cargo.toml");
         if manifest.is_file() {
             let mut cargo = cargo(Build::Plain);
@@ -232,6 +240,36 @@ fn clippy(run: &mut Run) -> Result<()> {
         "clippy -p ecluse-core --lib --features std -- -D warnings",
     )
     .map(drop)
+}
+
+/// The projects outside of the workspace, for a chip of each architecture if they are firmware.
+fn clippy_apart(run: &mut Run) -> Result<()> {
+    for own in HOSTS_OWN {
+        let dir = workspace::root().join(own);
+        let mut clippy = cargo(Build::Plain);
+        let target_dir = dir.file_name().context("a directory's name")?;
+        clippy
+            .current_dir(&dir)
+            .env(
+                "CARGO_TARGET_DIR",
+                workspace::target_base().join(target_dir),
+            )
+            .args(["clippy", "--all-targets", "--", "-D", "warnings"]);
+        run.run(&mut clippy)?;
+    }
+    for (project, chips) in FIRMWARE {
+        let dir = workspace::root().join(project);
+        for name in *chips {
+            let chip = chip(name).context("a chip of the list")?;
+            let mut clippy = chip.toolchain()?.clippy(&dir)?;
+            // The other packages of the workspace are for one architecture.
+            if *name == "m4" {
+                clippy.arg("--workspace");
+            }
+            run.run(clippy.args(["--release", "--", "-D", "warnings"]))?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs `cargo test` and counts; a run without a test, or with an ignored one, has failed.

@@ -78,8 +78,8 @@ fn semaphore<const N: usize>(meter: &Meter, names: [&str; 4]) {
     let semaphore = FairSemaphore::<CriticalSectionRawMutex, N>::new(0);
     let acquire = || Some(semaphore.acquire(1));
     let mut crowd: [_; N] = core::array::from_fn(|_| acquire());
-    for i in 0..N {
-        let future = crowd[i].as_mut().expect("one of the crowd");
+    for (i, future) in crowd.iter_mut().enumerate() {
+        let future = future.as_mut().expect("one of the crowd");
         // SAFETY: Validity: the array stays where it is, and drops its futures in place. Aliasing: `&mut`.
         let mut future = unsafe { core::pin::Pin::new_unchecked(future) };
         stub::with(i, |cx| {
