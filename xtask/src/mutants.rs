@@ -7,10 +7,12 @@
 //! A panic, an abort, a failed assertion and a time-out all count as noticing; not building does not, since then no test
 //! had anything to notice.
 
+mod alone;
 mod judge;
 mod list;
 
 use crate::{process, workspace};
+use alone::Alone;
 use anyhow::{Context, Result, ensure};
 use core::time::Duration;
 use judge::{Bench, Verdict};
@@ -41,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     process::end_children_on_interrupt()?;
 
     let place = workspace::results().join("mutants");
+    let _alone = Alone::take(&place)?;
     let tree = place.join("tree");
     copy_tree(&root, &tree)?;
     build_quickly(&place)?;

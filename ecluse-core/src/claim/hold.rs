@@ -9,7 +9,7 @@ use core::fmt;
 use super::{
     SlotRef,
     guard::{Cause, Guard, Orphan},
-    slot::Ending,
+    transitions::Ending,
 };
 use crate::Outcome;
 

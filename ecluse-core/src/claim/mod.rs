@@ -5,7 +5,9 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `slot` | the word, the rings, every transition (invariants C1 to C3) |
+//! | `slot` | the word, the rings, the calls |
+//! | `transitions` | how the word changes (invariants C1 to C3) |
+//! | `revoke` | taking a grant back |
 //! | `wait` | what its waiters wait for |
 //! | `hold` | `Claim`, the guard that exists from the instant of claiming |
 //! | `guard` | a body run under a claim, with a hook for its orphans |
@@ -14,14 +16,17 @@
 mod guard;
 mod hold;
 mod policy;
+mod revoke;
 mod slot;
+mod transitions;
 mod wait;
 
 pub use self::{
     guard::{Cause, Guard},
     hold::Claim,
     policy::{Barging, Handoff, Policy, Revocable, Revoking},
-    slot::{GrantId, Slot},
+    revoke::GrantId,
+    slot::Slot,
     wait::{ToClaim, ToRelease},
 };
 

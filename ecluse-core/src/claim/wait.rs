@@ -5,7 +5,8 @@ use core::task::Waker;
 use super::{
     Claim, SlotRef,
     policy::{Choice, Grantee},
-    slot::{Announced, ClaimGrant, DONE, Ending, FREE, HELD, Rings},
+    slot::{ClaimGrant, DONE, FREE, HELD, Rings},
+    transitions::{Announced, Ending},
 };
 use crate::{
     Closed, Outcome, Refused,

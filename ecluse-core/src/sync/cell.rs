@@ -2,6 +2,7 @@
 //! usual one compiles to nothing.
 
 #[cfg(ecluse_loom)]
+#[expect(clippy::unsafe_removed_from_name, reason = "one name for both builds")]
 pub(crate) use loom::cell::UnsafeCell as Cell;
 
 /// `UnsafeCell` with loom's interface: a pointer for the length of a closure.

@@ -188,12 +188,13 @@ impl<T: Target> Wait<T> {
         let found = self.target.guarded().with(|held| {
             let waker = spare.as_ref()?;
             let found = self.target.enlist(held, &self.node, waker, &mut notes);
-            // SAFETY: Validity: pinned (we come from `poll`), in no ring (`IDLE` or `STALLED`), and
-            // dropping the wait unlinks it. Aliasing: the lock is held.
             match found {
                 Found::Grant(grant) => return Some(Some(grant)),
                 Found::Lead => return Some(None),
+                // SAFETY: Validity: pinned (we come from `poll`), in no ring (`IDLE` or `STALLED`),
+                // and dropping the wait unlinks it. Aliasing: the lock is held.
                 Found::Ring(ring) => unsafe { ring.enlist(&self.node, spare.take()?, end) },
+                // SAFETY: Validity and Aliasing: as above, and it was found leading under this lock.
                 Found::Leader(leader) => unsafe { self.node.follow(leader, spare.take()?, end) },
             }
             None

@@ -1,14 +1,12 @@
 //! What the models share: data that is only right to touch in turn, counted wakers, polling.
 
-use std::{
+use core::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
+    sync::atomic::{AtomicUsize, Ordering},
+    task::{Context, Poll, Waker},
 };
+use std::{sync::Arc, task::Wake};
 
 use ecluse_core::{Barging, Handoff, Line, Revocable, Slot};
 use loom::cell::UnsafeCell;
@@ -27,8 +25,9 @@ pub(crate) use models;
 /// without one's touch happening before the other's.
 pub(crate) struct Data(UnsafeCell<usize>);
 
-// The models are what shows that it is used in turn.
+// SAFETY: Validity: a number. Aliasing: the models are what shows that it is used in turn.
 unsafe impl Sync for Data {}
+// SAFETY: as above.
 unsafe impl Send for Data {}
 
 impl Data {
@@ -37,10 +36,12 @@ impl Data {
     }
 
     pub(crate) fn add(&self) {
+        // SAFETY: Validity: a number. Aliasing: loom looks.
         self.0.with_mut(|data| unsafe { *data += 1 });
     }
 
     pub(crate) fn get(&self) -> usize {
+        // SAFETY: Validity: a number. Aliasing: loom looks.
         self.0.with(|data| unsafe { *data })
     }
 }

@@ -25,10 +25,8 @@ fn main() {
 
 #[cfg(ecluse_loom)]
 fn main() {
-    use std::{
-        sync::atomic::{AtomicUsize, Ordering},
-        time::Instant,
-    };
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
 
     let models: Vec<(&str, fn())> =
         [slot::MODELS, line::MODELS, revoke::MODELS, tally::MODELS].concat();

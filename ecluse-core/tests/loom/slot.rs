@@ -394,12 +394,11 @@ fn close_meets_enlist_and_release() {
     let claim = shared.lock.try_claim().unwrap();
     let waiter = spawn({
         let shared = shared.clone();
-        move || match block_on(shared.lock.claim()) {
-            Ok(claim) => {
+        move || {
+            if let Ok(claim) = block_on(shared.lock.claim()) {
                 shared.data.add();
                 claim.release();
             }
-            Err(Closed) => {}
         }
     });
     let closer = spawn({

@@ -18,8 +18,9 @@ struct Endless(Arc<Cell>);
 
 struct Cell(UnsafeCell<usize>);
 
-// The model shows that it is used in turn.
+// SAFETY: Validity: a number. Aliasing: the model shows that it is used in turn.
 unsafe impl Sync for Cell {}
+// SAFETY: as above.
 unsafe impl Send for Cell {}
 
 impl core::future::Future for Endless {
@@ -35,6 +36,7 @@ impl core::future::Future for Endless {
 
 impl Drop for Endless {
     fn drop(&mut self) {
+        // SAFETY: Validity: a number. Aliasing: loom looks.
         self.0.0.with_mut(|ended| unsafe { *ended += 1 });
     }
 }
@@ -50,6 +52,7 @@ fn join_comes_after_the_destructor() {
     one.join().unwrap();
     block_on(tally.joined());
     for ended in &ended {
+        // SAFETY: Validity: a number. Aliasing: loom looks.
         assert_eq!(ended.0.with(|ended| unsafe { *ended }), 1);
     }
     two.join().unwrap();
@@ -64,6 +67,7 @@ fn cancel_meets_first_poll() {
     let worker = spawn(move || block_on(ticket));
     assert!(tally.cancel());
     block_on(tally.joined());
+    // SAFETY: Validity: a number. Aliasing: loom looks.
     assert_eq!(ended.0.with(|ended| unsafe { *ended }), 1);
     worker.join().unwrap();
 }

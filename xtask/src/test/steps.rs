@@ -238,6 +238,12 @@ fn clippy(run: &mut Run) -> Result<()> {
         run,
         Build::NoCas,
         "clippy -p ecluse-core --lib --features std -- -D warnings",
+    )?;
+    // With its models, which no other build sees.
+    run_cargo(
+        run,
+        Build::Loom,
+        "clippy -p ecluse-core --lib --test loom --features std -- -D warnings",
     )
     .map(drop)
 }
