@@ -12,6 +12,7 @@ mod sync;
 pub mod admission;
 pub mod claim;
 mod error;
+pub mod flight;
 pub mod line;
 pub mod observe;
 pub mod runtime;
@@ -22,6 +23,7 @@ pub use crate::{
     admission::{Admission, NotAdmitted, Permit},
     claim::{Barging, Cause, Claim, Guard, Handoff, Revocable, Slot},
     error::{Closed, Outcome, Refused, TimedOut},
+    flight::{Answer, Flight, Group, NoAnswer},
     line::{AcquireIf, AcquireOutcome, ForeignToken, Generation, Line, LineStatus, Token},
     sync::{DefaultLock, Handle, Local, Lock, NoDefaultLock},
     wait::Wait,

@@ -89,7 +89,7 @@ impl<T: Target, M: Timer> fmt::Debug for Deadline<T, M> {
 }
 
 /// Polls a timer, which is set if it is not.
-fn poll_sleep<M: Timer>(
+pub(crate) fn poll_sleep<M: Timer>(
     mut sleep: Pin<&mut Option<M::Sleep>>,
     timer: &M,
     at: M::Instant,

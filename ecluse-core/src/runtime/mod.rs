@@ -22,6 +22,8 @@ pub use self::{
     tally::{Cancelled, Joined, Tally, TallyRef, Ticket, ToCancel, ToJoin},
 };
 
+pub(crate) use self::deadline::poll_sleep;
+
 #[cfg(feature = "std")]
 pub use self::instant::instant_after;
 

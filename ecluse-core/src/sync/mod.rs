@@ -39,6 +39,8 @@ pub(crate) use self::{
     word::Word,
 };
 
+#[cfg(all(feature = "std", not(ecluse_loom)))]
+pub(crate) use core::sync::atomic::AtomicU32;
 #[cfg(not(ecluse_loom))]
 pub(crate) use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 #[cfg(ecluse_loom)]

@@ -42,11 +42,20 @@ pub(crate) trait Supply {
     /// The next grant, under the lock; the caller has asked [`Supply::is_ready`].
     fn take(&mut self) -> Self::Grant;
 
-    /// Lets go of what was not taken, outside the lock. May run user code.
-    fn clear(&mut self);
+    /// Whether nothing is at hand that would have to be dropped.
+    #[inline(always)]
+    fn is_clear(&self) -> bool {
+        true
+    }
+
+    /// Drops what was not taken, outside the lock. May run user code.
+    #[inline(always)]
+    fn clear(&mut self) {}
 }
 
-/// Copies of one value.
+/// Copies of one grant that is plain data.
+pub(crate) struct Same<G>(G);
+
 impl<G: Copy> Supply for Same<G> {
     type Grant = G;
 
@@ -62,13 +71,7 @@ impl<G: Copy> Supply for Same<G> {
     fn take(&mut self) -> G {
         self.0
     }
-
-    #[inline(always)]
-    fn clear(&mut self) {}
 }
-
-/// The supply of a grant that is plain data.
-pub(crate) struct Same<G>(G);
 
 /// Whom a drain grants something.
 pub(crate) trait Source<T> {
@@ -100,7 +103,13 @@ pub(crate) trait Source<T> {
     #[inline(always)]
     fn tell(&mut self) {}
 
-    /// Nobody is left: lets go of what was not granted, outside the lock. May run user code.
+    /// Whether nothing is at hand that would have to be dropped.
+    #[inline(always)]
+    fn is_clear(&self) -> bool {
+        true
+    }
+
+    /// Nobody is left: drops what was not granted, outside the lock. May run user code.
     #[inline(always)]
     fn clear(&mut self) {}
 }
@@ -151,6 +160,11 @@ impl<T, X, S: Supply> Source<T> for Cohort<'_, X, S> {
     unsafe fn next(&mut self, _: &mut Locked<T>) -> Option<Waker> {
         // SAFETY: Validity: open, that is linked. Aliasing: the lock is held.
         unsafe { self.pop() }
+    }
+
+    #[inline(always)]
+    fn is_clear(&self) -> bool {
+        self.supply.is_clear()
     }
 
     #[inline(always)]
@@ -293,8 +307,10 @@ impl<'a, L: Lock, T, S: Source<T>> Drain<'a, L, T, S> {
             let source = &mut self.source;
             self.user.call(|| source.tell());
             if !self.source.is_open() {
-                let source = &mut self.source;
-                self.user.call(|| source.clear());
+                while !self.source.is_clear() {
+                    let source = &mut self.source;
+                    self.user.call(|| source.clear());
+                }
                 return;
             }
             if !self.source.is_ready() {

@@ -12,6 +12,9 @@
 //! A leader that goes is succeeded by the first behind it: its node is taken out of the ring, which
 //! then has the other for its head. Nobody else is touched, however many there are (N6).
 //!
+//! A leader that ends is `FINISHED`, and its node is the head of those behind it until they are
+//! served.
+//!
 //! Invariants (N1 to N6 are those of the ring):
 //! - **K1** A node in a chain is `LEADING`. (Not every leader is in a chain: it may be forgotten.)
 //! - **K2** `next` and the mark of a node are touched under the lock only.
@@ -81,6 +84,12 @@ impl<G, X> Node<G, X> {
         unsafe { Link::insert(self.link(), ptr::null()) };
         // Relaxed: whoever acts on it from elsewhere holds the lock.
         self.set_state(LEADING, Ordering::Relaxed);
+    }
+
+    /// What those behind this node are drained from.
+    pub(crate) fn sentinel(&self) -> &Link {
+        // SAFETY: Validity: a node begins with its link. Aliasing: shared, as `self`.
+        unsafe { &*self.link() }
     }
 
     /// Queues this node behind `leader`.

@@ -25,7 +25,7 @@
 //! - **N5** The ring of a detached cohort holds its sentinel, so a node that is alone in its ring
 //!   is in its owner's.
 //! - **N6** A leader's own link is the sentinel of those behind it, so following, leaving and
-//!   succeeding are O(1) and touch neighbours only. Its ring has exactly one `LEADING` member.
+//!   succeeding are O(1) and touch neighbours only. No other member of its ring leads.
 
 use core::{
     marker::{PhantomData, PhantomPinned},

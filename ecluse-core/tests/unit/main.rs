@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `walks_slot`, `walks_line`, `walks_admission` | each transition, step by step |
+//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_flight`, `walks_group` | each transition, step by step |
 //! | `revoke` | grants that are taken back |
 //! | `hostile`, `hostile_admission` | wakers and hooks that come back or panic |
 //! | `guarded` | the order of a body's exit |
@@ -23,6 +23,7 @@ mod kit;
 #[cfg(feature = "std")]
 mod blocking;
 mod bounds;
+mod clock;
 mod forgotten;
 mod guarded;
 mod hostile;
@@ -32,5 +33,7 @@ mod revoke;
 mod sizes;
 mod tickets;
 mod walks_admission;
+mod walks_flight;
+mod walks_group;
 mod walks_line;
 mod walks_slot;

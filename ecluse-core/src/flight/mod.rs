@@ -1,0 +1,38 @@
+//! Single flight: one run, many results; and what happens to those who wait when its leader is lost.
+//!
+//! | type | shares | is for |
+//! |---|---|---|
+//! | [`Flight`] | each result with those who ask while it is made | one thing that is fetched again and again |
+//! | [`Group`] | the same, by key | pages, users, names to be resolved; the load of a cache |
+//!
+//! | file | holds |
+//! |---|---|
+//! | `table` | every transition of a flight (invariants F1 to F4) |
+//! | `turn` | what a caller waits for |
+//! | `run` | a call: joining or leading, and its exit (U1, U2) |
+//! | `single`, `group`, `hash` | `Flight`; `Group` and its hasher |
+//! | `policy`, `hooks`, `answer` | orphans, ages; what callers may say; what they get |
+//! | `context` | who is inside which run (P1) |
+
+mod answer;
+mod context;
+mod group;
+mod hash;
+mod hooks;
+mod policy;
+mod run;
+mod single;
+mod table;
+mod turn;
+
+pub use self::{
+    answer::{Answer, NoAnswer, Part, Verdict},
+    group::Group,
+    hash::DefaultHash,
+    hooks::{Judge, Publish},
+    policy::{Fail, NoClock, Orphans, Promote, Stamp},
+    run::{Patient, Run},
+    single::Flight,
+    table::Table,
+    turn::{TableRef, ToTurn, Turn},
+};

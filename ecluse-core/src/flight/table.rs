@@ -1,0 +1,529 @@
+//! The transitions of flights: leading, joining, landing, losing the leader, forgetting.
+//!
+//! A flight is a ring of callers, headed by its leader's own node (see `wait::leader`); a bucket is
+//! the chain of the leaders that can be found. There is no other state: where nobody calls, a
+//! bucket is a null pointer.
+//!
+//! | a flight is | its leader's node | found by newcomers |
+//! |---|---|---|
+//! | running | `LEADING`, in the chain | yes |
+//! | forgotten (or superseded, or doomed) | `LEADING`, not in the chain | no |
+//! | landing | `FINISHED`, still the head of those being served | no |
+//!
+//! Invariants:
+//! - **F1** A leader takes out *its own* node, never "whatever is at this key".
+//! - **F2** Out of the chain and told what comes is one step for every follower: whoever joined is in
+//!   the ring that is drained; whoever comes later finds nothing and leads.
+//! - **F3** A lost leader's successor is found at the same key in the same lock hold; nobody else of
+//!   the ring is touched or woken.
+//! - **F4** Values are cloned, and spare ones dropped, outside the lock; under it they are moved.
+
+use core::{ptr::NonNull, task::Waker};
+
+use super::{
+    NoAnswer,
+    context::Polled,
+    policy::{Orphans, Stamp},
+};
+use crate::{
+    Outcome,
+    sync::{Lock, Locked, Protected},
+    wait::{BATCH, Chain, Cohort, Drain, Found, Node, Post, Protocol, Supply},
+};
+
+/// What flights are kept in: a `Flight`, a `Group`, a `Relay`. Sealed.
+pub trait Table: Sized + sealed::Sealed {
+    /// What tells flights apart.
+    type Key: Key;
+    /// What they come to.
+    type Value;
+    /// What becomes of the followers of a lost leader.
+    type Orphans: Orphans;
+    /// The lock of a bucket.
+    type Lock: Lock;
+    /// What tells a flight's age.
+    type Stamp: Stamp;
+
+    /// Where a key's bucket is.
+    #[doc(hidden)]
+    type Place: Copy;
+
+    #[doc(hidden)]
+    fn bucket(&self, place: Self::Place) -> &Bucket<Self>;
+    #[doc(hidden)]
+    fn stamp(&self) -> &Self::Stamp;
+    /// Somebody would lead a new flight: counts it, unless there are too many. Asked under the
+    /// bucket's lock.
+    #[doc(hidden)]
+    fn admits(&self) -> bool {
+        true
+    }
+    /// A leader is gone, and nobody leads in its place.
+    #[doc(hidden)]
+    fn vacated(&self) {}
+    /// Whether callers for `key` do not wait for one another, for now.
+    #[doc(hidden)]
+    fn goes_alone(&self, _key: &Self::Key) -> bool {
+        false
+    }
+    /// A result for `key` was not to be shared.
+    #[doc(hidden)]
+    fn went_alone(&self, _key: &Self::Key) {}
+}
+
+pub(super) mod sealed {
+    pub trait Sealed {}
+}
+
+/// What tells flights of a bucket apart.
+pub trait Key {
+    #[doc(hidden)]
+    fn is(&self, other: &Self) -> bool;
+}
+
+impl Key for () {
+    #[inline(always)]
+    fn is(&self, (): &()) -> bool {
+        true
+    }
+}
+
+/// A bucket with its lock.
+pub type Bucket<T> = Protected<<T as Table>::Lock, Leaders<T>>;
+
+/// The leaders of a bucket.
+pub type Leaders<T> = Bunch<<T as Table>::Key, <T as Table>::Value, <T as Table>::Stamp>;
+
+/// The leaders of a bucket of flights for `K` that come to `V`.
+pub type Bunch<K, V, S> = Chain<Landing<V>, Entry<K>, Mark<<S as Stamp>::Moment>>;
+
+/// What lies in a caller's node.
+pub type Seat<T> = Post<Entry<<T as Table>::Key>, Mark<Moment<T>>>;
+
+/// A caller's node.
+pub type Caller<T> = Node<Landing<<T as Table>::Value>, Seat<T>>;
+
+type Moment<T> = <<T as Table>::Stamp as Stamp>::Moment;
+
+/// What everybody may read in a caller's node.
+pub struct Entry<K> {
+    pub(super) key: K,
+    pub(super) polled: Polled,
+}
+
+/// What a leader's node says under the lock.
+#[derive(Clone, Copy)]
+pub struct Mark<M> {
+    /// Flags in the low byte; above it, how many have joined.
+    bits: u32,
+    /// When the run began, where there is a clock.
+    started: M,
+}
+
+/// Not in the chain (any more).
+const FORGOTTEN: u32 = 1;
+/// It succeeded another leader, that was lost …
+const INHERITED: u32 = 2;
+/// … by a panic.
+const BY_PANIC: u32 = 4;
+/// It ends when the last follower leaves …
+#[expect(dead_code, reason = "for detached leaders")]
+const FOLLOWED: u32 = 8;
+/// … which has happened.
+const DOOMED: u32 = 16;
+/// Its waker cell is full: it wants to be told.
+const ARMED: u32 = 32;
+const ONE: u32 = 1 << 8;
+
+impl<M: Copy + Default> Mark<M> {
+    fn new(flags: u32) -> Self {
+        Self {
+            bits: flags,
+            started: M::default(),
+        }
+    }
+
+    fn has(self, flag: u32) -> bool {
+        self.bits & flag != 0
+    }
+
+    fn with(self, flag: u32) -> Self {
+        Self {
+            bits: self.bits | flag,
+            ..self
+        }
+    }
+
+    /// Counts one more, up to 2^24.
+    fn one_more(self) -> Self {
+        let bits = self.bits.checked_add(ONE).unwrap_or(self.bits);
+        Self { bits, ..self }
+    }
+
+    fn joined(self) -> u32 {
+        self.bits / ONE
+    }
+
+    fn inherited(self) -> Option<Outcome> {
+        self.has(INHERITED).then_some(Outcome::Abandoned {
+            by_panic: self.has(BY_PANIC),
+        })
+    }
+}
+
+/// What a follower is granted.
+pub enum Landing<T> {
+    /// The result.
+    Landed {
+        /// A clone of it.
+        value: T,
+        /// How many had joined.
+        joined: u32,
+    },
+    /// No result, and none to wait for.
+    Failed(NoAnswer),
+    /// Run alone.
+    Alone,
+}
+
+/// A node for a caller who asks for `key`.
+pub(super) fn seat<T: Table>(key: T::Key) -> Seat<T> {
+    Post::new(
+        Entry {
+            key,
+            polled: Polled::new(),
+        },
+        Mark::new(0),
+    )
+}
+
+/// Where a caller's flight is, or would be.
+pub(super) struct At<'t, T: Table> {
+    table: &'t T,
+    bucket: &'t Bucket<T>,
+}
+
+impl<'t, T: Table> At<'t, T> {
+    pub(super) fn new(table: &'t T, place: T::Place) -> Self {
+        Self {
+            table,
+            bucket: table.bucket(place),
+        }
+    }
+
+    pub(super) fn bucket(self) -> &'t Bucket<T> {
+        self.bucket
+    }
+}
+
+impl<T: Table> Clone for At<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Table> Copy for At<'_, T> {}
+
+/// The leader at `key`.
+pub(super) fn find<'h, T: Table>(
+    held: &'h Locked<Leaders<T>>,
+    mut is: impl FnMut(&T::Key) -> bool,
+) -> Option<&'h Caller<T>> {
+    // SAFETY: Validity: a member of a chain is live while the lock is held, and `held` says for how
+    // long it is. Aliasing: shared.
+    unsafe {
+        held.find(|post| is(&post.data().key))
+            .map(|node| node.as_ref())
+    }
+}
+
+/// A caller comes: it joins the flight at its key, or leads a new one.
+pub(super) fn enlist<'h, T, P>(
+    table: &T,
+    held: &'h mut Locked<Leaders<T>>,
+    node: &Caller<T>,
+    waker: &Waker,
+) -> Found<'h, P>
+where
+    T: Table,
+    P: Protocol<Grant = Landing<T::Value>, Extra = Seat<T>>,
+{
+    let key = &node.extra().data().key;
+    let Some(leader) = find::<T>(held, |other| key.is(other)) else {
+        if !table.admits() {
+            return Found::Grant(Landing::Failed(NoAnswer::Full));
+        }
+        // SAFETY: Validity: a wait's own node, pinned and unlinked at its drop. Aliasing: the lock
+        // is held.
+        unsafe {
+            node.extra().set_mark(Mark::new(0));
+            node.lead();
+            held.add(node);
+        }
+        return Found::Lead;
+    };
+    let post = leader.extra();
+    if post.data().polled.is_here(waker) {
+        return Found::Grant(Landing::Failed(NoAnswer::Recursive));
+    }
+    // SAFETY: Validity and Aliasing: the lock is held.
+    unsafe {
+        let mark = post.mark();
+        post.set_mark(mark.one_more());
+    }
+    Found::Leader(NonNull::from(leader))
+}
+
+/// Takes a leader's node out of its chain, if it is there.
+fn unlist<T: Table>(held: &mut Locked<Leaders<T>>, node: &Caller<T>, mark: Mark<Moment<T>>) {
+    if !mark.has(FORGOTTEN) {
+        // SAFETY: Validity and Aliasing: the lock is held. F1: it is this node or nothing.
+        let found = unsafe { held.remove(node) };
+        debug_assert!(found, "a leader that can be found is in its bucket's chain");
+    }
+}
+
+/// Makes a flight impossible to find; it goes on for those who joined.
+fn hide<T: Table>(held: &mut Locked<Leaders<T>>, leader: NonNull<Caller<T>>, flag: u32) {
+    // SAFETY: Validity: a leader is live while the lock is held. Aliasing: shared.
+    let node = unsafe { leader.as_ref() };
+    // SAFETY: Validity and Aliasing: the lock is held.
+    unsafe {
+        let mark = node.extra().mark();
+        unlist::<T>(held, node, mark);
+        node.extra().set_mark(mark.with(FORGOTTEN | flag));
+    }
+}
+
+/// Forgets the flight at a key, if it is `wanted` (asked under the lock). True if there was one.
+pub(super) fn forget<T: Table>(
+    at: At<'_, T>,
+    is: impl FnMut(&T::Key) -> bool,
+    wanted: impl FnOnce(Moment<T>) -> bool,
+) -> bool {
+    at.bucket.with(|held| {
+        let Some(leader) = find::<T>(held, is).map(NonNull::from) else {
+            return false;
+        };
+        // SAFETY: Validity: live while the lock is held. Aliasing: shared, the lock is held.
+        if !wanted(unsafe { leader.as_ref().extra().mark() }.started) {
+            return false;
+        }
+        hide::<T>(held, leader, 0);
+        true
+    })
+}
+
+/// When the flight at a key was begun, if there is one.
+pub(super) fn begun<T: Table>(at: At<'_, T>, is: impl FnMut(&T::Key) -> bool) -> Option<Moment<T>> {
+    // SAFETY: Validity and Aliasing: the lock is held.
+    at.bucket
+        .with(|held| find::<T>(held, is).map(|node| unsafe { node.extra().mark() }.started))
+}
+
+/// How many have joined the flight at a key, if there is one.
+pub(super) fn joined<T: Table>(at: At<'_, T>, is: impl FnMut(&T::Key) -> bool) -> Option<u32> {
+    // SAFETY: Validity and Aliasing: the lock is held.
+    at.bucket
+        .with(|held| find::<T>(held, is).map(|node| unsafe { node.extra().mark() }.joined()))
+}
+
+/// Looks at the key of every leader of a bucket.
+pub(super) fn look<K, V, S: Stamp>(held: &Locked<Bunch<K, V, S>>, mut look: impl FnMut(&K)) {
+    // SAFETY: Validity and Aliasing: the lock is held.
+    unsafe {
+        held.find(|post| {
+            look(&post.data().key);
+            false
+        })
+    };
+}
+
+/// A leader begins its run. Gives how it came to lead.
+pub(super) fn begin<T: Table>(at: At<'_, T>, node: &Caller<T>) -> Option<Outcome> {
+    let started = at.table.stamp().moment();
+    at.bucket.with(|_| {
+        // SAFETY: Validity and Aliasing: the lock is held.
+        unsafe {
+            let mark = node.extra().mark();
+            if T::Stamp::TIMED {
+                node.extra().set_mark(Mark { started, ..mark });
+            }
+            mark.inherited()
+        }
+    })
+}
+
+/// Ends a run: out of the chain, and the cohort is the drain's. `None`: nobody had joined. Gives how
+/// many had.
+fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
+    at: At<'_, T>,
+    node: &Caller<T>,
+    supply: impl FnOnce(u32) -> S,
+) -> u32 {
+    let (joined, followed) = at.bucket.with(|held| {
+        // SAFETY: Validity and Aliasing: the lock is held.
+        let mark = unsafe { node.extra().mark() };
+        unlist::<T>(held, node, mark);
+        // SAFETY: Validity: a leader, not found any more. Aliasing: the lock is held.
+        unsafe {
+            node.extra().set_mark(Mark::new(FORGOTTEN));
+            let followed = node.heir().is_some();
+            // (Those behind it still hold on to its link, which stays until they are served.)
+            node.finish();
+            (mark.joined(), followed)
+        }
+    });
+    if followed {
+        let mut drain =
+            Drain::<_, _, Cohort<'_, Seat<T>, _>>::with_supply(at.bucket, node.sentinel(), supply(joined));
+        // SAFETY: Validity: the node led, is not found, and stays pinned in its future, whose drop
+        // cannot come before this returns. Aliasing: nobody else drains it.
+        unsafe { drain.behind_leader() };
+        drain.run();
+    }
+    joined
+}
+
+/// The result is there: everybody who joined gets a clone of it.
+pub(super) fn land<T: Table>(at: At<'_, T>, node: &Caller<T>, value: &T::Value) -> u32
+where
+    T::Value: Clone,
+{
+    let joined = depart(at, node, |joined| Clones {
+        value,
+        ready: [const { None }; BATCH],
+        len: 0,
+        wanted: joined,
+        joined,
+        failed: false,
+    });
+    at.table.vacated();
+    joined
+}
+
+/// Everybody who joined is told the same.
+pub(super) fn tell_all<T: Table>(
+    at: At<'_, T>,
+    node: &Caller<T>,
+    landing: impl Fn() -> Landing<T::Value>,
+) -> u32 {
+    let joined = depart(at, node, |_| Made(landing));
+    at.table.vacated();
+    joined
+}
+
+/// The leader is lost.
+pub(super) fn lose<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool) {
+    if T::Orphans::FAIL {
+        tell_all(at, node, || {
+            Landing::Failed(NoAnswer::Abandoned { by_panic })
+        });
+    } else {
+        hand_on(at, node, by_panic);
+    }
+}
+
+/// The next in the queue leads.
+pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool) {
+    let heir = at.bucket.with(|held| {
+        // SAFETY: Validity: a leader. Aliasing: the lock is held.
+        unsafe {
+            let mark = node.extra().mark();
+            unlist::<T>(held, node, mark);
+            let Some(heir) = node.heir() else {
+                node.dissolve();
+                return None;
+            };
+            let flags = INHERITED | if by_panic { BY_PANIC } else { 0 };
+            let joined = mark.joined().saturating_sub(1) * ONE;
+            let kept = mark.bits & FORGOTTEN;
+            let next = heir.as_ref();
+            next.extra().set_mark(Mark {
+                bits: joined | kept | flags,
+                started: Default::default(),
+            });
+            if kept == 0 {
+                held.add(next);
+            }
+            node.finish();
+            Some(node.succeed(heir))
+        }
+    });
+    match heir {
+        Some(waker) => waker.wake(),
+        None => at.table.vacated(),
+    }
+}
+
+/// Clones of a result, made outside the lock, a batch at a time.
+struct Clones<'v, T> {
+    value: &'v T,
+    ready: [Option<T>; BATCH],
+    len: usize,
+    wanted: u32,
+    joined: u32,
+    /// A clone panicked: the others are told so.
+    failed: bool,
+}
+
+impl<T: Clone> Supply for Clones<'_, T> {
+    type Grant = Landing<T>;
+
+    fn is_ready(&self) -> bool {
+        self.failed || self.len > 0
+    }
+
+    fn prepare(&mut self) {
+        self.failed = true;
+        // (At least one: a count that was saturated says too little.)
+        let wanted = usize::try_from(self.wanted)
+            .unwrap_or(BATCH)
+            .clamp(1, BATCH);
+        for place in self.ready.iter_mut().take(wanted) {
+            *place = Some(self.value.clone());
+            self.len += 1;
+        }
+        self.wanted = self.wanted.saturating_sub(self.len as u32);
+        self.failed = false;
+    }
+
+    fn take(&mut self) -> Landing<T> {
+        self.len = self.len.saturating_sub(1);
+        match self.ready.get_mut(self.len).and_then(Option::take) {
+            Some(value) => Landing::Landed {
+                value,
+                joined: self.joined,
+            },
+            None => Landing::Failed(NoAnswer::Abandoned { by_panic: true }),
+        }
+    }
+
+    fn is_clear(&self) -> bool {
+        self.len == 0
+    }
+
+    fn clear(&mut self) {
+        while let Some(last) = self.len.checked_sub(1) {
+            self.len = last;
+            drop(self.ready.get_mut(last).and_then(Option::take));
+        }
+    }
+}
+
+/// Grants that are plain data.
+struct Made<F>(F);
+
+impl<G, F: Fn() -> G> Supply for Made<F> {
+    type Grant = G;
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn prepare(&mut self) {}
+
+    fn take(&mut self) -> G {
+        (self.0)()
+    }
+}
