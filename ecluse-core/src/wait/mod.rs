@@ -173,7 +173,7 @@ impl<T: Target> Wait<T> {
             if enlists {
                 // A waiter that lost its grant had its turn.
                 let end = if state == IDLE { End::Back } else { End::Front };
-                return self.enlist(waker, end);
+                return self.enlist(cx, waker, end);
             }
             if let Some(poll) = self.meet(Some(waker)) {
                 return poll;
@@ -182,12 +182,12 @@ impl<T: Target> Wait<T> {
     }
 
     #[inline(always)]
-    fn enlist(&self, waker: Waker, end: End) -> Poll<T::Output> {
+    fn enlist(&self, cx: &Context<'_>, waker: Waker, end: End) -> Poll<T::Output> {
         let mut notes = T::Notes::default();
         let mut spare = Some(waker);
         let found = self.target.guarded().with(|held| {
-            let waker = spare.as_ref()?;
-            let found = self.target.enlist(held, &self.node, waker, &mut notes);
+            // (The task's own waker: a clone of it may look different.)
+            let found = self.target.enlist(held, &self.node, cx.waker(), &mut notes);
             match found {
                 Found::Grant(grant) => return Some(Some(grant)),
                 Found::Lead => return Some(None),
