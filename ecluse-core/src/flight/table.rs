@@ -375,8 +375,11 @@ fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
         }
     });
     if followed {
-        let mut drain =
-            Drain::<_, _, Cohort<'_, Seat<T>, _>>::with_supply(at.bucket, node.sentinel(), supply(joined));
+        let mut drain = Drain::<_, _, Cohort<'_, Seat<T>, _>>::with_supply(
+            at.bucket,
+            node.sentinel(),
+            supply(joined),
+        );
         // SAFETY: Validity: the node led, is not found, and stays pinned in its future, whose drop
         // cannot come before this returns. Aliasing: nobody else drains it.
         unsafe { drain.behind_leader() };

@@ -43,7 +43,7 @@ use futures_core::FusedFuture;
 use self::list::{End, FINISHED, GRANTED, IDLE, LEADING, QUEUED, STALLED};
 pub(crate) use self::{
     batch::BATCH,
-    drain::{Drain, Source, Supply},
+    drain::{Cohort, Drain, Source, Supply},
     leader::{Chain, Post},
     list::{Link, Node, Ring},
     protocol::{Found, Protocol},
