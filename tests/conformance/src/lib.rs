@@ -5,6 +5,7 @@
 //! * `cases/` says `subject::Slot`, never `ecluse_core::Slot`: the same source is compiled as [`ours`], as `embassy` (by the names of
 //!   the adapter, under a critical section), and as `reference`, a second implementation that keeps the suite honest.
 //! * `cases_engine/` needs what only the core has; in the reference's column its cases are `n/a`.
+//! * A [`Part`] is what one image of firmware holds: the `suite!` list at the end of each room's `mod.rs` says which modules.
 //!
 //! Invariants:
 //! 1. A case never allocates: it keeps its state on its stack or in [`Runtime::put`]. The same source runs on a chip.
