@@ -285,6 +285,11 @@ where
                 if let (Verdict::Share, Some(publish)) = (verdict, this.publish.take()) {
                     publish.publish(&value);
                 }
+                if verdict == Verdict::GoAlone {
+                    // Remembered before it is told, so that nobody comes between and waits.
+                    let wait = exit.wait.get_ref();
+                    wait.table().went_alone(wait.key());
+                }
                 Some(verdict)
             }
         };
@@ -349,11 +354,7 @@ where
         Verdict::Refuse => table::tell_all(at, seat, || {
             Landing::Failed(NoAnswer::Abandoned { by_panic: false })
         }),
-        Verdict::GoAlone => {
-            // Remembered before it is told, so that nobody comes between and waits.
-            wait.table().went_alone(wait.key());
-            table::tell_all(at, seat, || Landing::Alone)
-        }
+        Verdict::GoAlone => table::tell_all(at, seat, || Landing::Alone),
     }
 }
 

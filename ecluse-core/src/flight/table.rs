@@ -28,7 +28,7 @@ use super::{
 use crate::{
     Outcome,
     sync::{Lock, Locked, Protected},
-    wait::{BATCH, Chain, Cohort, Drain, Found, Node, Post, Protocol, Supply},
+    wait::{BATCH, Chain, Cohort, Drain, Found, Node, Post, Protocol, Supply, UserCode},
 };
 
 /// What flights are kept in: a `Flight`, a `Group`, a `Relay`. Sealed.
@@ -374,6 +374,8 @@ fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
             (mark.joined(), followed)
         }
     });
+    // Before any user code is called, which may panic.
+    at.table.vacated();
     if followed {
         let mut drain = Drain::<_, _, Cohort<'_, Seat<T>, _>>::with_supply(
             at.bucket,
@@ -393,16 +395,14 @@ pub(super) fn land<T: Table>(at: At<'_, T>, node: &Caller<T>, value: &T::Value) 
 where
     T::Value: Clone,
 {
-    let joined = depart(at, node, |joined| Clones {
+    depart(at, node, |joined| Clones {
         value,
         ready: [const { None }; BATCH],
         len: 0,
         wanted: joined,
         joined,
         failed: false,
-    });
-    at.table.vacated();
-    joined
+    })
 }
 
 /// Everybody who joined is told the same.
@@ -411,9 +411,7 @@ pub(super) fn tell_all<T: Table>(
     node: &Caller<T>,
     landing: impl Fn() -> Landing<T::Value>,
 ) -> u32 {
-    let joined = depart(at, node, |_| Made(landing));
-    at.table.vacated();
-    joined
+    depart(at, node, |_| Made(landing))
 }
 
 /// The leader is lost.
@@ -429,6 +427,8 @@ pub(super) fn lose<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool) {
 
 /// The next in the queue leads.
 pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool) {
+    // Its age until it begins: an heir that is never polled grows old too.
+    let started = at.table.stamp().moment();
     let heir = at.bucket.with(|held| {
         // SAFETY: Validity: a leader. Aliasing: the lock is held.
         unsafe {
@@ -444,7 +444,7 @@ pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool)
             let next = heir.as_ref();
             next.extra().set_mark(Mark {
                 bits: joined | kept | flags,
-                started: Default::default(),
+                started,
             });
             if kept == 0 {
                 held.add(next);
@@ -454,7 +454,12 @@ pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool)
         }
     });
     match heir {
-        Some(waker) => waker.wake(),
+        // Its thread may be unwinding, as for every waker.
+        Some(waker) => {
+            let mut user = UserCode::new();
+            user.call(|| waker.wake());
+            user.rethrow();
+        }
         None => at.table.vacated(),
     }
 }

@@ -1,6 +1,6 @@
 //! Deadlines and stall bounds, on a clock that the test moves.
 
-use std::{pin::pin, sync::Mutex, task::Waker, time::Duration};
+use std::{pin::pin, sync::Mutex, time::Duration};
 
 use ecluse_core::{
     Line, Outcome, Revocable, Slot, TimedOut,

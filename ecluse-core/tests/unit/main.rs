@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `walks_slot`, `walks_line`, `walks_admission`, `walks_flight`, `walks_group` | each transition, step by step |
 //! | `revoke` | grants that are taken back |
-//! | `hostile`, `hostile_admission` | wakers and hooks that come back or panic |
+//! | `hostile`, `hostile_admission`, `hostile_flight` | wakers and hooks that come back or panic |
 //! | `guarded` | the order of a body's exit |
 //! | `forgotten` | futures and claims that are never dropped |
 //! | `tickets` | `Tally`, `Ticket`, `Inline` |
@@ -28,6 +28,7 @@ mod forgotten;
 mod guarded;
 mod hostile;
 mod hostile_admission;
+mod hostile_flight;
 mod pins;
 mod revoke;
 mod sizes;
