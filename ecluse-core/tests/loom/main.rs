@@ -8,6 +8,8 @@
 //! hand and never parks.
 
 #[cfg(ecluse_loom)]
+mod admission;
+#[cfg(ecluse_loom)]
 mod kit;
 #[cfg(ecluse_loom)]
 mod line;
@@ -28,8 +30,14 @@ fn main() {
     use core::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Instant;
 
-    let models: Vec<(&str, fn())> =
-        [slot::MODELS, line::MODELS, revoke::MODELS, tally::MODELS].concat();
+    let models: Vec<(&str, fn())> = [
+        admission::MODELS,
+        slot::MODELS,
+        line::MODELS,
+        revoke::MODELS,
+        tally::MODELS,
+    ]
+    .concat();
     let mut arguments = std::env::args().skip(1);
     let (mut wanted, mut bound) = (None, Some(3));
     while let Some(argument) = arguments.next() {

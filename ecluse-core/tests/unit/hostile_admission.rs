@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use ecluse_core::{
     Admission, DefaultLock,
-    admission::{Bypass, Fifo, Policy},
+    admission::{Acquiring, Bypass, Fifo, Policy},
     observe::{Event, Numbered, Observer},
 };
 use futures_core::FusedFuture;
@@ -284,6 +284,37 @@ fn a02_a_panicking_hook_keeps_no_permit() {
             );
         });
     }
+}
+
+/// D1: one who was told of a close leaves before it comes to him.
+#[test]
+fn w01_a_member_leaves_while_a_close_is_told() {
+    type Parked = std::pin::Pin<Box<Acquiring<&'static Admission>>>;
+    within(|| {
+        let admission: &'static Admission = Box::leak(Box::new(Admission::new(1, 99)));
+        let held = admission.try_acquire(1).unwrap();
+        let leaver: std::sync::Arc<std::sync::Mutex<Option<Parked>>> = Default::default();
+        let striker = Striker::new(Callback::Wake, {
+            let leaver = leaver.clone();
+            move || drop(leaver.lock().unwrap().take())
+        });
+        let mut waits: Vec<Parked> = (0..40).map(|_| Box::pin(admission.acquire(1))).collect();
+        for (i, wait) in waits.iter_mut().enumerate() {
+            let pending = if i == 0 {
+                poll_with(wait.as_mut(), &striker.waker()).is_pending()
+            } else {
+                poll(wait.as_mut()).is_pending()
+            };
+            assert!(pending);
+        }
+        *leaver.lock().unwrap() = waits.pop();
+        assert!(admission.close());
+        assert_eq!(striker.acted(), 1);
+        assert!(waits.iter_mut().all(|wait| poll(wait.as_mut()).is_ready()));
+        drop(held);
+        let seen = admission.snapshot();
+        assert_eq!((seen.available, seen.waiting), (1, 0));
+    });
 }
 
 /// What is polled once and gone leaves nothing.

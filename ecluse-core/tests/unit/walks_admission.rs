@@ -328,6 +328,36 @@ fn a03_a_smaller_goal_revokes_nothing() {
 }
 
 #[test]
+fn a03_what_is_too_much_goes_as_it_comes_back() {
+    let admission = <Admission>::new(4, 9);
+    let mut held = admission.try_acquire(3).unwrap();
+    assert_eq!(admission.shrink(2), 2);
+    drop(held.split(2));
+    assert_eq!((admission.capacity(), admission.available()), (2, 1));
+    drop(held);
+    idle(&admission, 2);
+}
+
+#[test]
+fn a03_every_head_that_is_too_heavy_is_told() {
+    within(|| {
+        let admission = <Admission>::new(3, 9);
+        let held = admission.try_acquire(3).unwrap();
+        let diary = Diary::default();
+        let mut waits: Vec<_> = [2, 3, 1].map(|n| queued(&admission, n, &diary)).into();
+        admission.shrink(2);
+        assert_eq!(diary.entries(), ["2", "3"]);
+        for wait in &mut waits[..2] {
+            let told = ready(poll(wait.as_mut()));
+            assert_eq!(told.unwrap_err(), NotAdmitted::TooHeavy);
+        }
+        drop(held);
+        drop(permit(&mut waits[2]));
+        idle(&admission, 1);
+    });
+}
+
+#[test]
 fn a03_a_larger_goal_serves_at_once_and_ends_a_smaller_one() {
     within(|| {
         let admission = <Admission>::new(2, 9);
