@@ -10,6 +10,7 @@ extern crate std;
 #[macro_use]
 mod sync;
 pub mod admission;
+pub mod cancel;
 pub mod claim;
 mod error;
 pub mod flight;
@@ -21,6 +22,7 @@ pub mod wait;
 #[doc(inline)]
 pub use crate::{
     admission::{Admission, NotAdmitted, Permit},
+    cancel::{Cancelled, Cx, Reason, Root, Scope},
     claim::{Barging, Cause, Claim, Guard, Handoff, Revocable, Slot},
     error::{Closed, Outcome, Refused, TimedOut},
     flight::{Answer, Flight, Group, NoAnswer},

@@ -40,3 +40,12 @@ pub type Tally = ecluse_core::runtime::Tally<CriticalSection>;
 /// A counted future, ready to be spawned: what [`Tally::ticket`](ecluse_core::runtime::Tally::ticket)
 /// gives for a tally in a `static`.
 pub type Ticket<F> = ecluse_core::runtime::Ticket<F, &'static Tally>;
+
+/// [`ecluse_core::Root`] under a critical section.
+pub type Root = ecluse_core::Root<CriticalSection>;
+
+/// [`ecluse_core::Scope`] below a [`Root`].
+pub type Scope<'p> = ecluse_core::Scope<'p, CriticalSection>;
+
+/// [`ecluse_core::Cx`] of a scope below a [`Root`].
+pub type Cx<'s> = ecluse_core::Cx<'s, CriticalSection>;

@@ -56,6 +56,7 @@ const PARTS: &[&str] = &[
     "suite-claims",
     "suite-lines",
     "suite-engine",
+    "suite-scopes",
     "suite-hostile",
     "suite-on-chips",
 ];

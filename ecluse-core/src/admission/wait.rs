@@ -62,7 +62,7 @@ impl<R: AdmissionRef> Protocol for ToPermit<R> {
     }
 
     #[inline(always)]
-    fn ring(held: &mut Self::Held) -> Option<&mut Ring<Answer>> {
+    fn ring<'h>(&'h self, held: &'h mut Locked<Self::Held>) -> Option<&'h mut Ring<Answer>> {
         Some(&mut held.waiters)
     }
 
@@ -82,7 +82,7 @@ impl<R: AdmissionRef> Protocol for ToPermit<R> {
     }
 
     fn enlist<'h>(
-        &self,
+        &'h self,
         held: &'h mut Locked<Self::Held>,
         node: &Node<Answer>,
         _: &Waker,

@@ -44,7 +44,7 @@ impl<R: SlotRef> Protocol for ToClaim<R> {
     }
 
     #[inline(always)]
-    fn ring(held: &mut Self::Held) -> Option<&mut Ring<ClaimGrant>> {
+    fn ring<'h>(&'h self, held: &'h mut Locked<Self::Held>) -> Option<&'h mut Ring<ClaimGrant>> {
         Some(&mut held.claimers)
     }
 
@@ -66,7 +66,7 @@ impl<R: SlotRef> Protocol for ToClaim<R> {
     }
 
     fn enlist<'h>(
-        &self,
+        &'h self,
         held: &'h mut Locked<Self::Held>,
         _: &Node<ClaimGrant>,
         _: &Waker,
@@ -149,7 +149,7 @@ impl<R: SlotRef> Protocol for ToRelease<R> {
     }
 
     #[inline(always)]
-    fn ring(held: &mut Self::Held) -> Option<&mut Ring<Outcome>> {
+    fn ring<'h>(&'h self, held: &'h mut Locked<Self::Held>) -> Option<&'h mut Ring<Outcome>> {
         Some(&mut held.observers)
     }
 
@@ -163,7 +163,7 @@ impl<R: SlotRef> Protocol for ToRelease<R> {
     }
 
     fn enlist<'h>(
-        &self,
+        &'h self,
         held: &'h mut Locked<Self::Held>,
         _: &Node<Outcome>,
         _: &Waker,

@@ -76,7 +76,10 @@ impl<R: TableRef> Protocol for ToTurn<R> {
         self.at().bucket()
     }
 
-    fn ring(_: &mut Self::Held) -> Option<&mut Ring<Self::Grant, Self::Extra>> {
+    fn ring<'h>(
+        &'h self,
+        _: &'h mut Locked<Self::Held>,
+    ) -> Option<&'h mut Ring<Self::Grant, Self::Extra>> {
         None
     }
 
@@ -85,7 +88,7 @@ impl<R: TableRef> Protocol for ToTurn<R> {
     }
 
     fn enlist<'h>(
-        &self,
+        &'h self,
         held: &'h mut Locked<Self::Held>,
         node: &Caller<R::Target>,
         waker: &Waker,

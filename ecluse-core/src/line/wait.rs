@@ -92,7 +92,7 @@ impl<R: LineRef> Protocol for ToHoldEnd<R> {
     }
 
     #[inline(always)]
-    fn ring(held: &mut Self::Held) -> Option<&mut Ring<Outcome>> {
+    fn ring<'h>(&'h self, held: &'h mut Locked<Self::Held>) -> Option<&'h mut Ring<Outcome>> {
         Some(&mut held.waiters)
     }
 
@@ -104,7 +104,7 @@ impl<R: LineRef> Protocol for ToHoldEnd<R> {
     }
 
     fn enlist<'h>(
-        &self,
+        &'h self,
         held: &'h mut Locked<Self::Held>,
         _: &Node<Outcome>,
         _: &Waker,

@@ -74,6 +74,12 @@ impl<T: Target, M: Timer> Future for Deadline<T, M> {
     }
 }
 
+impl<T: Target, M: Timer> Deadline<T, M> {
+    pub(crate) fn project_wait(self: Pin<&mut Self>) -> Pin<&mut Wait<T>> {
+        self.project().wait
+    }
+}
+
 impl<T: Target, M: Timer> FusedFuture for Deadline<T, M> {
     fn is_terminated(&self) -> bool {
         self.wait.is_terminated()

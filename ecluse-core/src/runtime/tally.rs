@@ -216,14 +216,11 @@ macro_rules! tally_wait {
             type Output = ();
             type Notes = ();
 
-            const UNDER_LOCK: bool = false;
-            const HEARD: bool = false;
-
             fn guarded(&self) -> &Protected<Self::Lock, Crew> {
                 &self.0.tally().crew
             }
 
-            fn ring(crew: &mut Crew) -> Option<&mut Ring<()>> {
+            fn ring<'h>(&'h self, crew: &'h mut Locked<Crew>) -> Option<&'h mut Ring<()>> {
                 Some(&mut crew.$ring)
             }
 
@@ -232,7 +229,7 @@ macro_rules! tally_wait {
             }
 
             fn enlist<'h>(
-                &self,
+                &'h self,
                 crew: &'h mut Locked<Crew>,
                 _: &Node<()>,
                 _: &Waker,
@@ -244,22 +241,12 @@ macro_rules! tally_wait {
                 }
             }
 
-            fn left(&self, _: &mut Locked<Crew>, _: bool, (): &mut ()) {}
-
-            fn settled(&self, _: &mut Locked<Crew>, _: &Node<()>) {}
-
-            fn observed(&self, _: &mut Locked<Crew>, (): &(), (): &mut ()) {}
-
             fn over(&self, crew: &mut Locked<Crew>) -> Option<()> {
                 let over: fn(&Crew) -> bool = $over;
                 over(crew).then_some(())
             }
 
             fn observe(&self, (): ()) {}
-
-            fn pass_on(&self, (): ()) {}
-
-            fn tell(&self, (): ()) {}
         }
     };
 }

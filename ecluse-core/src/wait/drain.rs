@@ -75,7 +75,7 @@ impl<G: Copy> Supply for Same<G> {
 
 /// Whom a drain grants something.
 pub(crate) trait Source<T> {
-    /// How many are granted a lock hold.
+    /// How many steps are made a lock hold.
     const BATCH: usize = BATCH;
 
     /// There may be more to grant.
@@ -92,8 +92,9 @@ pub(crate) trait Source<T> {
     #[inline(always)]
     fn prepare(&mut self) {}
 
-    /// Grants the next, and gives its waker; `None` if there is nobody (then it is not open). It was
-    /// asked whether it is open and ready.
+    /// One step of bounded length: grants the next, and gives its waker. `None` if there is nobody
+    /// (then it is not open), or if this was a step on the way to the next. It was asked whether it
+    /// is open and ready.
     ///
     /// # Safety
     /// `held` is what the drain's lock protects.

@@ -55,14 +55,18 @@ pub(super) struct Ends {
     pub(super) next: *const Link,
 }
 
+impl Ends {
+    const NONE: Self = Self {
+        previous: ptr::null(),
+        next: ptr::null(),
+    };
+}
+
 impl Link {
     const_fn! {
         pub(crate) const fn new() -> Self {
             Self {
-                ends: Cell::new(Ends {
-                    previous: ptr::null(),
-                    next: ptr::null(),
-                }),
+                ends: Cell::new(Ends::NONE),
                 _pin: PhantomPinned,
             }
         }
@@ -122,6 +126,79 @@ impl Link {
             } else {
                 next
             }
+        }
+    }
+}
+
+/// A ring of links that are not waiters, held by a pointer to its first: the members of a tree.
+///
+/// Invariant **N7**: a link in no such ring has null ends, one that is in one has none.
+pub(crate) struct LinkRing {
+    head: *const Link,
+}
+
+// SAFETY: Validity: the pointer is followed under the lock only, wherever that lock was moved to.
+// Aliasing: nothing but links is behind it.
+unsafe impl Send for LinkRing {}
+
+impl LinkRing {
+    pub(crate) const fn new() -> Self {
+        Self { head: ptr::null() }
+    }
+
+    /// The first member, or null.
+    #[inline(always)]
+    pub(crate) fn first(&self) -> *const Link {
+        self.head
+    }
+
+    /// Whether `link` is in one.
+    ///
+    /// # Safety
+    /// The lock is held, and `link` is live.
+    pub(crate) unsafe fn has(link: *const Link) -> bool {
+        // SAFETY: Validity and Aliasing: by contract (N7).
+        !unsafe { Link::ends(link) }.next.is_null()
+    }
+
+    /// The member behind `link`, or null.
+    ///
+    /// # Safety
+    /// The lock is held, and `link` is a member.
+    pub(crate) unsafe fn behind(&self, link: *const Link) -> *const Link {
+        // SAFETY: Validity: a member. Aliasing: the lock is held.
+        let next = unsafe { Link::ends(link) }.next;
+        if ptr::eq(next, self.head) {
+            ptr::null()
+        } else {
+            next
+        }
+    }
+
+    /// Makes `link` a member.
+    ///
+    /// # Safety
+    /// The lock is held. `link` is pinned, in no such ring, and removed before its memory is used
+    /// again.
+    pub(crate) unsafe fn insert(&mut self, link: *const Link, end: End) {
+        // SAFETY: Validity: the head is a member or null. Aliasing: the lock is held.
+        unsafe { Link::insert(link, self.head) };
+        if matches!(end, End::Front) || self.head.is_null() {
+            self.head = link;
+        }
+    }
+
+    /// Takes a member out.
+    ///
+    /// # Safety
+    /// The lock is held, and `link` is a member.
+    pub(crate) unsafe fn remove(&mut self, link: *const Link) {
+        // SAFETY: Validity: a member, and so are its neighbours. Aliasing: the lock is held.
+        let next = unsafe { Link::remove(link) };
+        // SAFETY: as above; it is in no such ring now (N7).
+        unsafe { Link::change(link, |ends| *ends = Ends::NONE) };
+        if ptr::eq(link, self.head) {
+            self.head = next;
         }
     }
 }

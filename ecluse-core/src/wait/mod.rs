@@ -40,12 +40,12 @@ use core::{
 
 use futures_core::FusedFuture;
 
-use self::list::{End, FINISHED, GRANTED, IDLE, LEADING, QUEUED, STALLED};
+use self::list::{FINISHED, GRANTED, IDLE, LEADING, QUEUED, STALLED};
 pub(crate) use self::{
     batch::BATCH,
     drain::{Cohort, Drain, Source, Supply},
     leader::{Chain, Post},
-    list::{Link, Node, Ring},
+    list::{End, Link, LinkRing, Node, Ring},
     protocol::{Found, Protocol},
     user::UserCode,
 };
@@ -303,7 +303,7 @@ impl<T: Target> Wait<T> {
     /// Unlinks a queued node.
     #[inline(always)]
     fn leave(&self, held: &mut Locked<T::Held>, notes: &mut T::Notes) -> Waker {
-        if let Some(ring) = T::ring(held) {
+        if let Some(ring) = self.target.ring(held) {
             // SAFETY: Validity: queued, seen under this lock. Aliasing: the owner, with the lock.
             let (waker, emptied) = unsafe { ring.leave(&self.node) };
             self.target.left(held, emptied, notes);

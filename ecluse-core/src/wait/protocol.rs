@@ -36,9 +36,9 @@ pub trait Protocol {
     type Notes: Default;
 
     /// Whether grants are observed under the lock: they can be revoked, or somebody numbers them.
-    const UNDER_LOCK: bool;
+    const UNDER_LOCK: bool = false;
     /// Whether [`Protocol::tell`] has anybody to tell.
-    const HEARD: bool;
+    const HEARD: bool = false;
     /// Whether a waiter can come to lead those behind it.
     const LEADS: bool = false;
 
@@ -49,7 +49,10 @@ pub trait Protocol {
     fn guarded(&self) -> &Protected<Self::Lock, Self::Held>;
 
     /// The ring that these waiters queue in; `None` if they queue behind leaders.
-    fn ring(held: &mut Self::Held) -> Option<&mut Ring<Self::Grant, Self::Extra>>;
+    fn ring<'h>(
+        &'h self,
+        held: &'h mut Locked<Self::Held>,
+    ) -> Option<&'h mut Ring<Self::Grant, Self::Extra>>;
 
     /// What can be had at once, without the lock.
     fn attempt(&self) -> Option<Self::Grant>;
@@ -57,7 +60,7 @@ pub trait Protocol {
     /// Looks again; if there is still nothing to be had, makes the word say that somebody waits.
     /// `waker` is the waiter's own, to be compared, not called.
     fn enlist<'h>(
-        &self,
+        &'h self,
         held: &'h mut Locked<Self::Held>,
         node: &Node<Self::Grant, Self::Extra>,
         waker: &Waker,
@@ -65,7 +68,8 @@ pub trait Protocol {
     ) -> Found<'h, Self>;
 
     /// One of these waiters unlinked itself; `emptied` if its ring is empty by that.
-    fn left(&self, held: &mut Locked<Self::Held>, emptied: bool, notes: &mut Self::Notes);
+    #[inline(always)]
+    fn left(&self, _held: &mut Locked<Self::Held>, _emptied: bool, _notes: &mut Self::Notes) {}
 
     /// The last one behind `leader` unlinked itself.
     fn left_alone(
@@ -77,10 +81,18 @@ pub trait Protocol {
     }
 
     /// The grant in `node` can no longer be taken back: its owner is about to take it.
-    fn settled(&self, held: &mut Locked<Self::Held>, node: &Node<Self::Grant, Self::Extra>);
+    #[inline(always)]
+    fn settled(&self, _held: &mut Locked<Self::Held>, _node: &Node<Self::Grant, Self::Extra>) {}
 
     /// `grant` is being observed under the lock.
-    fn observed(&self, held: &mut Locked<Self::Held>, grant: &Self::Grant, notes: &mut Self::Notes);
+    #[inline(always)]
+    fn observed(
+        &self,
+        _held: &mut Locked<Self::Held>,
+        _grant: &Self::Grant,
+        _notes: &mut Self::Notes,
+    ) {
+    }
 
     /// A waiter leaves: what it waited for, if the word says that it has happened.
     fn over(&self, held: &mut Locked<Self::Held>) -> Option<Self::Grant>;
@@ -89,14 +101,16 @@ pub trait Protocol {
     fn observe(&self, grant: Self::Grant) -> Self::Output;
 
     /// The waiter went without observing the grant.
-    fn pass_on(&self, grant: Self::Grant);
+    #[inline(always)]
+    fn pass_on(&self, _grant: Self::Grant) {}
 
     /// A waiter left the queue: serves those who can be served now. Asked if [`Protocol::RELAYS`]
     /// only.
     fn serve(&self) {}
 
     /// Tells the observer.
-    fn tell(&self, notes: Self::Notes);
+    #[inline(always)]
+    fn tell(&self, _notes: Self::Notes) {}
 
     /// The waiter learns that it leads; asked if [`Protocol::LEADS`] only.
     fn lead(&self) -> Option<Self::Output> {

@@ -16,6 +16,8 @@ mod line;
 #[cfg(ecluse_loom)]
 mod revoke;
 #[cfg(ecluse_loom)]
+mod scope;
+#[cfg(ecluse_loom)]
 mod slot;
 #[cfg(ecluse_loom)]
 mod tally;
@@ -36,6 +38,7 @@ fn main() {
         line::MODELS,
         revoke::MODELS,
         tally::MODELS,
+        scope::MODELS,
     ]
     .concat();
     let mut arguments = std::env::args().skip(1);

@@ -10,6 +10,7 @@
 //! | `forgotten` | futures and claims that are never dropped |
 //! | `tickets` | `Tally`, `Ticket`, `Inline` |
 //! | `bounds` | deadlines and stall bounds on a clock that is moved by hand |
+//! | `scope_tree`, `scope_bodies` | the cancellation tree step by step; what runs under a scope |
 //! | `blocking` | threads without a runtime |
 //! | `pins`, `sizes` | what the compiler can tell |
 //!
@@ -31,6 +32,8 @@ mod hostile_admission;
 mod hostile_flight;
 mod pins;
 mod revoke;
+mod scope_bodies;
+mod scope_tree;
 mod sizes;
 mod tickets;
 mod walks_admission;

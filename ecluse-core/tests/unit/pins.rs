@@ -10,8 +10,10 @@ use std::{
 };
 
 use ecluse_core::{
-    Admission, Barging, Claim, Handoff, Line, Local, Outcome, Permit, Revocable, Slot, Token,
+    Admission, Barging, Claim, Cx, Handoff, Line, Local, Outcome, Permit, Revocable, Root, Scope,
+    Slot, Token,
     admission::{Acquiring, Bypass, Fifo},
+    cancel::{CancelWait, Dropped, Guarded},
     claim::{Claiming, Released},
     line::HoldEnd,
     runtime::{Inline, Joined, Tally, Ticket},
@@ -91,6 +93,18 @@ pin! {
     HoldEnd<&'static LocalLine>: false false false;
     Joined<&'static Tally>: true true false;
 
+    Root: true true true;
+    Root<Local>: true false true;
+    Cx<'static>: true true true;
+    Cx<'static, Local>: false false true;
+    Scope<'static>: true true false;
+    Scope<'static, Local>: false false false;
+    CancelWait<'static, ecluse_core::DefaultLock>: true true false;
+    CancelWait<'static, Local>: false false false;
+    // As its future.
+    Guarded<'static, Dropped<Pending<()>>, ecluse_core::DefaultLock>: true true false;
+    Guarded<'static, Dropped<NotSendable>, ecluse_core::DefaultLock>: false false false;
+
     Ticket<Pending<()>, &'static Tally>: true true false;
     Ticket<NotSendable, &'static Tally>: false false false;
     Inline<8>: true false false;
@@ -126,6 +140,10 @@ unwind_safe!(
     LocalSlot,
     Line,
     Tally,
+    Root,
+    Cx<'static>,
+    Scope<'static>,
+    CancelWait<'static, ecluse_core::DefaultLock>,
     Claim<&'static Slot>,
     Token<'static>,
     Claiming<&'static Slot>,

@@ -3,7 +3,8 @@
 use core::mem::size_of;
 
 use ecluse_core::{
-    Admission, Claim, Handoff, Line, Local, Outcome, Permit, Revocable, Slot, Token,
+    Admission, Claim, Cx, Handoff, Line, Local, Outcome, Permit, Revocable, Root, Scope, Slot,
+    Token,
     admission::{Acquiring, Bypass, Fifo},
     claim::{Claiming, Released},
     line::HoldEnd,
@@ -33,6 +34,12 @@ const _: () = assert!(size_of::<HoldEnd<&'static BareLine>>() == 7 * WORD);
 // Its weight more.
 const _: () = assert!(size_of::<Acquiring<&'static BareAdmission>>() == 8 * WORD);
 const _: () = assert!(size_of::<Permit<&'static BareAdmission>>() == 2 * WORD);
+
+// Two links, the word, three lists and the cursor; and the parent: a scope. Its root: the work list,
+// the carriers and two counts instead. A handle is two pointers.
+const _: () = assert!(size_of::<Scope<'static, Local>>() == 11 * WORD);
+const _: () = assert!(size_of::<Root<Local>>() <= 13 * WORD);
+const _: () = assert!(size_of::<Cx<'static, Local>>() == 2 * WORD);
 
 // A handle, and how it began and ended.
 const _: () = assert!(size_of::<Claim<&'static Bare>>() <= 2 * WORD);

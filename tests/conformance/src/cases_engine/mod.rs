@@ -13,12 +13,17 @@ pub(crate) mod load;
 pub(crate) mod panics;
 pub(crate) mod priority;
 pub(crate) mod revoke;
+pub(crate) mod scope;
+pub(crate) mod scope_body;
+pub(crate) mod scope_guard;
 pub(crate) mod spawned;
 pub(crate) mod trace;
 
 suite! {
     /// Policies, bounds, blocking waits, spawned work.
     Engine: revoke, bounds, forgotten, blocking, panics, spawned;
+    /// The cancellation tree.
+    Scopes: scope, scope_guard, scope_body;
     /// Hostile wakers, random histories, traces.
     Hostile: hostile, hostile_line, trace, histories;
     /// What chips are like.

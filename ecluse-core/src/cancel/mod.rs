@@ -1,0 +1,72 @@
+//! Scopes: a cancellation tree without allocation.
+//!
+//! A scope is a place in a tree that can be cancelled, with all that is below it. The tree's
+//! [`Root`] owns the one lock; a [`Scope`] lies in the future of its owner and borrows its parent; a
+//! body is handed its scope as a [`Cx`], and passes it on explicitly.
+//!
+//! ```
+//! use ecluse_core::cancel::{Cancelled, Cx, Kind, Root};
+//!
+//! static PROGRAM: Root = Root::new();
+//!
+//! async fn request(cx: Cx<'_>) -> Result<(), Cancelled> {
+//!     cx.guard(async { /* anything that may be dropped */ }).await?;
+//!     // What must not be stopped half-way:
+//!     cx.protect(async |cx| cx.guard(async { /* … */ }).await).await
+//! }
+//!
+//! # futures_executor::block_on(async {
+//! assert!(request(PROGRAM.cx()).await.is_ok());
+//! PROGRAM.cancel(Kind::Shutdown);
+//! assert_eq!(request(PROGRAM.cx()).await.unwrap_err().reason().kind(), Kind::Shutdown);
+//! # });
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `reason` | the bits of a scope's word: flag, reason, user's code; how a word is inherited |
+//! | `tree` | branches, the work list, the steps of a cancel; invariants T1 to T6 |
+//! | `wait` | the waits for a cancel, for force, for deferred work |
+//! | `scope` | `Root`, `Scope`, the carrier of deferred cancels |
+//! | `cx` | what a body can ask of its scope |
+//! | `guard` | futures under a scope: dropped or abandoned when it is cancelled |
+//! | `body` | bodies with a scope of their own: shields, grace, deadlines |
+//! | `limit` | a deadline that can be moved |
+//!
+//! # Two levels
+//!
+//! A *cancel* asks everybody to end; a shielded scope does not see it, and a body may clean up as
+//! long as it likes. *Force* means now: it reaches shielded scopes, and bounded clean-ups are dropped.
+//! A task that ignores both is woken once for each.
+//!
+//! # Costs
+//!
+//! `is_cancelled` is one load, whatever happens elsewhere. Entering, leaving, registering a wait and
+//! leaving one are O(1) in one lock hold. A cancel is O(what is below), a bounded number of steps a
+//! hold; it neither recurses nor allocates. One tree has one lock: give each connection of a large
+//! server a root of its own, tied to the outer tree by [`Cx::on_cancel`].
+//!
+//! # Wakers
+//!
+//! They are woken outside the lock and may do anything with the tree; one that panics keeps nobody
+//! from being flagged or woken. One that cancels *another* scope makes a nested call, which does all
+//! the work that is listed; only the depth of such calls is bounded by the stack.
+
+mod body;
+mod cx;
+mod guard;
+mod limit;
+mod reason;
+mod scope;
+mod tree;
+mod wait;
+
+pub use self::{
+    body::{Elapsed, Grace},
+    cx::Cx,
+    guard::{Abandon, Dropped, Guarded, OnCancel},
+    limit::Limit,
+    reason::{Cancelled, Kind, Reason},
+    scope::{Root, Scope, Tended},
+    wait::{CancelWait, ForceWait, ToCancel, ToForce},
+};

@@ -1,0 +1,422 @@
+//! The tree: branches in their parent's list, a work list in the root, one lock for all of it.
+//!
+//! ```text
+//!   Tree ── lock ── Trunk { work: B ⇄ D, carriers }        a branch is on the work list
+//!    │                                                     while it has waiters to be woken or
+//!   root ── children: A ⇄ B ⇄ C                            children to be looked at
+//!                         │    waiters: w ⇄ w
+//!                         └ children: D ⇄ E ⇄ F
+//!                                     ▲ cursor: the next child to be looked at
+//! ```
+//!
+//! A cancel flags one branch and puts it on the work list; then whoever cancels takes a step at a
+//! time off the list, a bounded number a lock hold, until it is empty. A step grants one waiter its
+//! reason, or flags one child, which goes on the list in its turn. Nothing recurses, nothing is
+//! allocated, and nothing but wakers under way is on a canceller's own stack, so cancels that
+//! overlap do each other's work.
+//!
+//! Invariants:
+//! - **T1** A [`Cx`] is of a tree's root, or of a branch that is attached below it. What it gives to
+//!   `Branch`'s functions is therefore the lock that all the branch's lists are under.
+//! - **T2** A branch is pinned while attached, and detached before its memory is used again. A
+//!   forgotten one stays valid for ever; neither its parent nor a step needs its owner.
+//! - **T3** A flagged branch with waiters, or with children that are not reached yet, is on the work
+//!   list. So when the list is empty, every branch has what its parent's word asks of it.
+//! - **T4** A branch attached below a flagged one is born with what that word asks, and is put before
+//!   the cursor: no step looks at it again.
+//! - **T5** A word is stored under the lock, with Release, by one who has what it replaces through
+//!   the lock: whoever sees a flag with Acquire sees what its canceller did before. The flag is set
+//!   once and `FORCE` once; the reason is stored with the flag and never changes.
+//! - **T6** The root may be moved while nobody borrows it: its own branch is in no ring (its place
+//!   on the work list is `root_listed`), and nodes point to nodes only.
+
+use core::{mem::offset_of, pin::Pin, ptr, task::Waker};
+
+use super::{
+    cx::Cx,
+    reason::{self, CANCEL, FORCE, Reason},
+};
+use crate::{
+    sync::{AtomicUsize, Cell, Lock, Locked, Ordering, Protected},
+    wait::{BATCH, Drain, End, Link, LinkRing, Node, Ring, Source},
+};
+
+/// A tree of scopes: its lock and its root.
+pub(super) struct Tree<L> {
+    pub(super) trunk: Protected<L, Trunk>,
+    pub(super) root: Branch,
+}
+
+/// What the tree's lock protects, beside every branch's lists.
+pub struct Trunk {
+    /// Branches that are not done with (T3).
+    work: LinkRing,
+    root_listed: bool,
+    /// Who is told of deferred cancels.
+    pub(super) carriers: Ring<()>,
+    attached: usize,
+}
+
+/// A scope's place in its tree.
+#[repr(C)]
+pub(super) struct Branch {
+    /// Among its parent's children. First, so that a pointer to it is a pointer to the branch.
+    sibling: Link,
+    /// On the work list.
+    work: Link,
+    word: AtomicUsize,
+    lists: Cell<Lists>,
+}
+
+/// A branch's lists.
+pub(super) struct Lists {
+    children: LinkRing,
+    /// The next child that a step looks at, or null.
+    cursor: *const Link,
+    pub(super) waiters: Ring<Reason>,
+    /// Those who wait for force.
+    pub(super) force: Ring<Reason>,
+}
+
+// SAFETY: Validity: links and lists are touched under the tree's lock only, and pass wakers and
+// reasons, which are `Send`. Aliasing: the word is atomic; all else needs the lock (T1).
+unsafe impl Send for Branch {}
+// SAFETY: as above: a shared reference reaches the word, and nothing else without the lock.
+unsafe impl Sync for Branch {}
+
+impl<L: Lock> Tree<L> {
+    const_fn! {
+        pub(super) const fn new() -> Self {
+            Self {
+                trunk: Protected::new(Trunk {
+                    work: LinkRing::new(),
+                    root_listed: false,
+                    carriers: Ring::new(),
+                    attached: 0,
+                }),
+                root: Branch::new(0),
+            }
+        }
+    }
+
+    /// How many scopes are attached below the root.
+    pub(super) fn attached(&self) -> usize {
+        self.trunk.with(|trunk| trunk.attached)
+    }
+
+    /// Does what is on the work list, until it is empty.
+    pub(super) fn carry_out(&self) {
+        Drain::of(
+            &self.trunk,
+            Walk {
+                tree: self,
+                open: true,
+            },
+        )
+        .run();
+    }
+}
+
+impl Trunk {
+    /// Whether something is on the work list.
+    #[inline(always)]
+    pub(super) fn has_work(&self) -> bool {
+        self.root_listed || !self.work.first().is_null()
+    }
+}
+
+impl Branch {
+    const_fn! {
+        pub(super) const fn new(word: usize) -> Self {
+            Self {
+                sibling: Link::new(),
+                work: Link::new(),
+                word: AtomicUsize::new(word),
+                lists: Cell::new(Lists {
+                    children: LinkRing::new(),
+                    cursor: ptr::null(),
+                    waiters: Ring::new(),
+                    force: Ring::new(),
+                }),
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn word(&self, order: Ordering) -> usize {
+        self.word.load(order)
+    }
+
+    fn set(&self, _: &mut Locked<Trunk>, word: usize) {
+        // Release: pairs with the Acquire of whoever sees the flag (T5).
+        self.word.store(word, Ordering::Release);
+    }
+
+    /// # Safety
+    /// `this` is live, and the lock of its tree is held.
+    unsafe fn change<R>(this: *const Self, change: impl FnOnce(&mut Lists) -> R) -> R {
+        // SAFETY: Validity: live by contract. Aliasing: shared.
+        let lists = unsafe { &(*this).lists };
+        // SAFETY: Validity: initialised in `new`. Aliasing: the lock is held (T1), and nothing else
+        // looks at these lists inside `change`.
+        lists.with_mut(|lists| change(unsafe { &mut *lists }))
+    }
+
+    /// The branch's lists, for as long as the lock is held.
+    ///
+    /// # Safety
+    /// `held` is the trunk of this branch's tree.
+    pub(super) unsafe fn lists<'h>(&'h self, _held: &'h mut Locked<Trunk>) -> &'h mut Lists {
+        // SAFETY: Validity: initialised in `new`. Aliasing: `held` is borrowed for as long, so no
+        // other function of this file runs meanwhile.
+        self.lists.with_mut(|lists| unsafe { &mut *lists })
+    }
+
+    fn work(this: *const Self) -> *const Link {
+        this.wrapping_byte_add(offset_of!(Self, work)).cast()
+    }
+
+    fn of_work(link: *const Link) -> *const Self {
+        link.wrapping_byte_sub(offset_of!(Self, work)).cast()
+    }
+}
+
+impl<L: Lock> Tree<L> {
+    fn is_root(&self, branch: *const Branch) -> bool {
+        ptr::eq(branch, &self.root)
+    }
+
+    /// What a new word leaves to be done: all children are looked at once more, all waiters woken.
+    ///
+    /// # Safety
+    /// `branch` is live and attached (or the root); `trunk` is this tree's.
+    unsafe fn open(&self, trunk: &mut Trunk, branch: *const Branch) {
+        // SAFETY: Validity: by contract. Aliasing: the lock is held.
+        let idle = unsafe {
+            Branch::change(branch, |lists| {
+                lists.cursor = lists.children.first();
+                lists.cursor.is_null() && lists.waiters.is_empty() && lists.force.is_empty()
+            })
+        };
+        if idle {
+            return;
+        }
+        if self.is_root(branch) {
+            trunk.root_listed = true;
+            return;
+        }
+        let work = Branch::work(branch);
+        // SAFETY: Validity: attached, thus pinned, and taken off when it is detached (T2).
+        // Aliasing: the lock is held.
+        unsafe {
+            if !LinkRing::has(work) {
+                trunk.work.insert(work, End::Back);
+            }
+        }
+    }
+
+    /// One step: wakes a waiter, or looks at a child, or takes a branch off that is done with.
+    ///
+    /// # Safety
+    /// `trunk` is this tree's, and has work.
+    unsafe fn step(&self, trunk: &mut Locked<Trunk>) -> Option<Waker> {
+        let branch = if trunk.root_listed {
+            ptr::from_ref(&self.root)
+        } else {
+            Branch::of_work(trunk.work.first())
+        };
+        // SAFETY: Validity: on the work list, thus live (T2). Aliasing: shared.
+        // Relaxed: the lock orders it.
+        let word = unsafe { (*branch).word(Ordering::Relaxed) };
+        let reason = Reason::of(word)?;
+        // SAFETY: Validity: as above; the waiter is a member of a ring of this branch, and live
+        // until its grant. Aliasing: the lock is held.
+        let found = unsafe {
+            Branch::change(branch, |lists| {
+                let waiter = match lists.waiters.pop() {
+                    None if word & FORCE != 0 => lists.force.pop(),
+                    waiter => waiter,
+                };
+                if let Some(waiter) = waiter {
+                    return Ok(Node::grant(waiter, reason));
+                }
+                let child = lists.cursor;
+                if !child.is_null() {
+                    lists.cursor = lists.children.behind(child);
+                }
+                Err(child)
+            })
+        };
+        match found {
+            Ok(waker) => return Some(waker),
+            Err(child) if child.is_null() => {
+                if trunk.root_listed {
+                    trunk.root_listed = false;
+                } else {
+                    // SAFETY: Validity: the first of the work list. Aliasing: the lock is held.
+                    unsafe { trunk.work.remove(Branch::work(branch)) };
+                }
+            }
+            Err(child) => {
+                let child = child.cast::<Branch>();
+                // SAFETY: Validity: a member of the children, thus live (T2). Aliasing: shared.
+                let below = unsafe { &*child };
+                // Relaxed: as above.
+                if let Some(flagged) = reason::inherited(below.word(Ordering::Relaxed), word) {
+                    below.set(trunk, flagged);
+                    // SAFETY: Validity: attached. Aliasing: the lock is held.
+                    unsafe { self.open(trunk, child) };
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Takes steps until the work list is empty.
+struct Walk<'a, L> {
+    tree: &'a Tree<L>,
+    open: bool,
+}
+
+impl<L: Lock> Source<Trunk> for Walk<'_, L> {
+    fn is_open(&self) -> bool {
+        self.open
+    }
+
+    unsafe fn next(&mut self, trunk: &mut Locked<Trunk>) -> Option<Waker> {
+        // Another canceller may have done it all since the last hold.
+        self.open = trunk.has_work();
+        if !self.open {
+            return None;
+        }
+        // SAFETY: Validity: there is work, and the trunk is this tree's by contract. Aliasing: the
+        // lock is held.
+        let waker = unsafe { self.tree.step(trunk) };
+        self.open = trunk.has_work();
+        waker
+    }
+}
+
+/// How a scope's own word changes; `None`: not at all.
+pub(super) type Change = fn(usize, Reason) -> Option<usize>;
+
+impl<'s, L: Lock> Cx<'s, L> {
+    /// Flags this branch; what is below is for whoever carries out the work list.
+    fn flag(self, trunk: &mut Locked<Trunk>, change: Change, reason: Reason) -> bool {
+        // Relaxed: the lock orders it.
+        let Some(word) = change(self.branch.word(Ordering::Relaxed), reason) else {
+            return false;
+        };
+        self.branch.set(trunk, word);
+        // SAFETY: Validity: T1. Aliasing: the lock is held.
+        unsafe { self.tree.open(trunk, self.branch) };
+        true
+    }
+
+    /// Flags this branch and all that are below it. True if it changed this one's word.
+    pub(super) fn cancel_by(self, change: Change, reason: Reason) -> bool {
+        let tree = self.tree;
+        let mut drain = Drain::of(&tree.trunk, Walk { tree, open: false });
+        let first = tree.trunk.with(|trunk| {
+            let first = self.flag(trunk, change, reason);
+            if first {
+                drain.source().open = trunk.has_work();
+                if BATCH > 1 {
+                    // SAFETY: Validity: the trunk of the drain's lock. Aliasing: it is held.
+                    unsafe { drain.fill(trunk) };
+                }
+            }
+            first
+        });
+        drain.run();
+        first
+    }
+
+    /// Flags this branch, and tells one carrier if there is more to do. O(1).
+    pub(super) fn cancel_later(self, reason: Reason) -> bool {
+        let (first, waker) = self.tree.trunk.with(|trunk| {
+            if !self.flag(trunk, reason::cancelled, reason) {
+                return (false, None);
+            }
+            let more = trunk.has_work();
+            (true, more.then(|| trunk.tell_carrier()).flatten())
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        first
+    }
+
+    /// Puts `branch` below this one.
+    pub(super) fn attach(self, branch: Pin<&Branch>) {
+        let branch = branch.get_ref();
+        let this = ptr::from_ref(branch);
+        self.tree.trunk.with(|trunk| {
+            // SAFETY: Validity: both are live; the new one is pinned, in no ring, and detached by
+            // its owner (T2). Aliasing: the lock is held.
+            unsafe {
+                if LinkRing::has(this.cast()) {
+                    return;
+                }
+                // Relaxed, twice: the lock orders it.
+                let above = self.branch.word(Ordering::Relaxed);
+                if let Some(born) = reason::inherited(branch.word(Ordering::Relaxed), above) {
+                    branch.set(trunk, born);
+                }
+                // T4.
+                let end = if above & CANCEL == 0 {
+                    End::Back
+                } else {
+                    End::Front
+                };
+                Branch::change(self.branch, |lists| lists.children.insert(this.cast(), end));
+            }
+            trunk.attached += 1;
+        });
+    }
+
+    /// Takes `branch` off this one, if it is attached. Its own children, which must have been
+    /// forgotten, stay where they are, in its list: nobody reaches them any more but the work list.
+    pub(super) fn detach(self, branch: &Branch) {
+        let this = ptr::from_ref(branch);
+        self.tree.trunk.with(|trunk| {
+            // SAFETY: Validity: attached below this branch, which is borrowed and thus live; its
+            // neighbours are (T2). Aliasing: the lock is held.
+            unsafe {
+                if !LinkRing::has(this.cast()) {
+                    return;
+                }
+                Branch::change(self.branch, |lists| {
+                    if ptr::eq(lists.cursor, this.cast()) {
+                        lists.cursor = lists.children.behind(this.cast());
+                    }
+                    lists.children.remove(this.cast());
+                });
+                let work = Branch::work(this);
+                if LinkRing::has(work) {
+                    trunk.work.remove(work);
+                }
+            }
+            trunk.attached -= 1;
+        });
+    }
+}
+
+impl Trunk {
+    /// Takes one carrier out, to be woken: there is work.
+    pub(super) fn tell_carrier(&mut self) -> Option<Waker> {
+        // SAFETY: Validity: a member of the ring, live until its grant. Aliasing: `self` is only
+        // reached under the lock.
+        unsafe { self.carriers.pop().map(|carrier| Node::grant(carrier, ())) }
+    }
+}
+
+/// Under loom a branch's end is an access to all of it: whoever still touches it is found.
+#[cfg(ecluse_loom)]
+impl Drop for Branch {
+    fn drop(&mut self) {
+        self.lists.with_mut(|_| ());
+        self.word.with_mut(|_| ());
+    }
+}

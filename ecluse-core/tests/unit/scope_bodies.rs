@@ -1,0 +1,231 @@
+//! Scopes and what may cross threads: a body's future is `Send` when what it holds is.
+
+use std::{
+    cell::Cell,
+    future::{Future, pending, ready},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use ecluse_core::{
+    Root, Slot, TimedOut,
+    cancel::{Abandon, Grace, Kind, Limit},
+};
+use futures_core::FusedFuture;
+
+use crate::{
+    clock::Hand,
+    kit::{Wakes, poll, poll_with},
+};
+
+fn sendable<T: Send>(value: T) -> T {
+    value
+}
+
+#[test]
+fn bodies_that_borrow_may_move_between_threads() {
+    let root = <Root>::new();
+    let slot = <Slot>::new();
+    let clock = Hand::default();
+    let task = sendable(async {
+        let cx = root.cx();
+        let mut count = 0;
+        cx.within(async |cx| {
+            count += 1;
+            ready(()).await;
+            cx.guard(ready(())).await
+        })
+        .await
+        .unwrap();
+        cx.protect(async |cx| cx.guard_wait(slot.claim()).await.map(drop))
+            .await
+            .unwrap();
+        let grace = Grace::<_>::new(&clock, Duration::from_secs(1));
+        cx.protect_for(&grace, async |cx| cx.guard(ready(())).await)
+            .await
+            .unwrap()
+            .unwrap();
+        let limit = Limit::<_>::after(&clock, Duration::from_secs(1));
+        cx.deadline(&limit, async |cx| {
+            cx.within(async |cx| cx.guard(ready(())).await).await
+        })
+        .await
+        .unwrap()
+        .unwrap();
+        count
+    });
+    assert_eq!(futures_executor::block_on(task), 1);
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Its value arrives while its owner ends it.
+struct LastMoment;
+
+impl Future for LastMoment {
+    type Output = u8;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u8> {
+        Poll::Pending
+    }
+}
+
+impl Abandon for LastMoment {
+    fn abandon(self: Pin<&mut Self>) -> Option<u8> {
+        Some(7)
+    }
+}
+
+#[test]
+fn a_guard_finishes_or_is_cancelled() {
+    let (root, slot) = (<Root>::new(), <Slot>::new());
+    let held = slot.try_claim().unwrap();
+    let mut late = pin!(root.cx().guard_wait(LastMoment));
+    let mut claim = pin!(root.cx().guard_wait(slot.claim()));
+    let mut timed = pin!(
+        root.cx()
+            .guard_wait(slot.claim().timeout(Hand::default(), SECOND))
+    );
+    let mut other = pin!(root.cx().guard(slot.claim()));
+    assert!(poll(late.as_mut()).is_pending());
+    assert!(poll(claim.as_mut()).is_pending() && !claim.is_terminated());
+    assert!(poll(timed.as_mut()).is_pending());
+    assert!(poll(other.as_mut()).is_pending());
+    assert!(root.cancel(Kind::Shutdown));
+    assert!(matches!(poll(late), Poll::Ready(Ok(7))));
+    assert!(
+        matches!(poll(claim.as_mut()), Poll::Ready(Err(cut)) if cut.reason().kind() == Kind::Shutdown)
+    );
+    assert!(matches!(poll(timed), Poll::Ready(Err(_))));
+    assert!(matches!(poll(other), Poll::Ready(Err(_))));
+    assert!(claim.is_terminated() && !slot.has_waiters());
+    held.release();
+    assert!(slot.try_claim().is_ok());
+}
+
+#[test]
+fn the_value_wins_and_a_cancelled_scope_polls_nothing() {
+    let (root, slot) = (<Root>::new(), <Slot>::new());
+    let held = slot.try_claim().unwrap();
+    let mut guarded = pin!(root.cx().guard_wait(slot.claim()));
+    assert!(poll(guarded.as_mut()).is_pending());
+    held.release();
+    assert!(root.cancel(Kind::Explicit));
+    let Poll::Ready(Ok(Ok(claim))) = poll(guarded) else {
+        panic!("the claim was there");
+    };
+    claim.release();
+    let polled = Cell::new(false);
+    let guarded = root.cx().guard(async { polled.set(true) });
+    assert!(matches!(poll(pin!(guarded)), Poll::Ready(Err(_))));
+    assert!(!polled.get());
+    assert!(matches!(
+        poll(pin!(root.cx().guard_wait(slot.claim()))),
+        Poll::Ready(Err(_))
+    ));
+    assert!(!slot.is_claimed());
+}
+
+#[test]
+fn a_guarded_time_out_is_told_as_such() {
+    let (root, slot, clock) = (<Root>::new(), <Slot>::new(), Hand::default());
+    let _held = slot.try_claim().unwrap();
+    let mut timed = pin!(root.cx().guard_wait(slot.claim().timeout(&clock, SECOND)));
+    assert!(poll(timed.as_mut()).is_pending());
+    clock.advance(1000);
+    assert!(matches!(poll(timed), Poll::Ready(Ok(Err(TimedOut)))));
+}
+
+#[test]
+fn a_hook_is_called_once_and_not_after_the_end() {
+    let (root, slot, calls) = (<Root>::new(), <Slot>::new(), Cell::new(0));
+    let held = slot.try_claim().unwrap();
+    let count = |_| calls.set(calls.get() + 1);
+    let mut ended = pin!(root.cx().on_cancel(slot.released(), count));
+    let mut told = pin!(root.cx().on_cancel(slot.claim(), count));
+    let mut left = Box::pin(root.cx().on_cancel(pending::<()>(), count));
+    assert!(poll(told.as_mut()).is_pending() && poll(ended.as_mut()).is_pending());
+    assert!(poll(left.as_mut()).is_pending());
+    assert!(root.cancel(Kind::Explicit));
+    assert_eq!(calls.get(), 0);
+    drop(left);
+    assert!(poll(told.as_mut()).is_pending());
+    assert!(poll(told.as_mut()).is_pending());
+    assert_eq!(calls.get(), 1);
+    held.release();
+    assert!(poll(ended.as_mut()).is_ready() && ended.is_terminated());
+    assert!(poll(told).is_ready());
+    assert_eq!(calls.get(), 1);
+    // A hook may end what it is for: no further wake is needed.
+    let done = Cell::new(false);
+    let work = std::future::poll_fn(|_| {
+        if done.get() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    });
+    assert!(poll(pin!(root.cx().on_cancel(work, |_| done.set(true)))).is_ready());
+}
+
+#[test]
+fn a_deadline_is_its_scopes_own() {
+    let (root, clock) = (<Root>::new(), Hand::default());
+    let limit = Limit::<_>::after(&clock, SECOND);
+    let (wakes, waker) = Wakes::new();
+    let mut body = pin!(root.cx().deadline(&limit, async |cx| {
+        let inner = cx.deadline_in(&clock, 3 * SECOND, async |cx| cx.cancelled().await);
+        inner
+            .await
+            .expect("the outer one comes first")
+            .is_inherited()
+    }));
+    assert!(poll_with(body.as_mut(), &waker).is_pending());
+    limit.set_after(2 * SECOND);
+    assert_eq!(wakes.count(), 1);
+    assert!(poll_with(body.as_mut(), &waker).is_pending());
+    clock.advance(1000);
+    assert!(poll_with(body.as_mut(), &waker).is_pending());
+    clock.advance(1000);
+    let Poll::Ready(Err(elapsed)) = poll_with(body.as_mut(), &waker) else {
+        panic!("not elapsed");
+    };
+    assert!(elapsed.into_inner());
+    assert!(root.cx().check().is_ok());
+    // One that has passed: before the first step.
+    let past = root
+        .cx()
+        .deadline_at(&clock, 0, async |cx| cx.check().is_err());
+    assert!(matches!(poll(pin!(past)), Poll::Ready(Err(elapsed)) if elapsed.into_inner()));
+    assert_eq!(root.attached(), 0);
+}
+
+#[test]
+fn clean_ups_share_a_grace_and_are_dropped_at_its_end() {
+    let (root, clock) = (<Root>::new(), Hand::default());
+    let grace = Grace::<_>::new(&clock, SECOND);
+    root.cancel(Kind::Shutdown);
+    let mut deaf = pin!(
+        root.cx()
+            .protect_for(&grace, async |_| pending::<()>().await)
+    );
+    let mut hears = pin!(
+        root.cx()
+            .protect_for(&grace, async |cx| cx.cancelled().await.kind())
+    );
+    assert!(poll(deaf.as_mut()).is_pending());
+    clock.advance(999);
+    assert!(poll(hears.as_mut()).is_pending() && poll(deaf.as_mut()).is_pending());
+    clock.advance(1);
+    assert!(matches!(poll(hears), Poll::Ready(Ok(Kind::Limit))));
+    assert!(matches!(poll(deaf), Poll::Ready(Err(cut)) if cut.reason().is_forced()));
+    // A shield that is not a clean-up's has no end but force.
+    let mut body = pin!(
+        root.cx()
+            .protect(async |cx| cx.cancelled().await.is_forced())
+    );
+    assert!(poll(body.as_mut()).is_pending());
+    root.force(Kind::Shutdown);
+    assert!(matches!(poll(body), Poll::Ready(true)));
+}
