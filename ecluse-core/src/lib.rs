@@ -25,7 +25,7 @@ pub use crate::{
     cancel::{Cancelled, Cx, Reason, Root, Scope},
     claim::{Barging, Cause, Claim, Guard, Handoff, Revocable, Slot},
     error::{Closed, Outcome, Refused, TimedOut},
-    flight::{Answer, Flight, Group, NoAnswer},
+    flight::{Answer, Flight, Group, NoAnswer, Once},
     line::{AcquireIf, AcquireOutcome, ForeignToken, Generation, Line, LineStatus, Token},
     sync::{DefaultLock, Handle, Local, Lock, NoDefaultLock},
     wait::Wait,

@@ -140,7 +140,7 @@ impl<R: SlotRef> Claim<R> {
     }
 
     /// Ends the hold as abandoned, whoever is unwinding.
-    pub(super) fn abandon(mut self, by_panic: bool) {
+    pub(crate) fn abandon(mut self, by_panic: bool) {
         self.unwinding = Unwinding::known(by_panic);
     }
 }

@@ -214,6 +214,14 @@ impl<P: Policy, L: Lock, O: Observer> Slot<P, L, O> {
     }
 }
 
+impl<P: Policy, L, O: Observer> Slot<P, L, O> {
+    /// Whether it was closed, for an owner that is being dropped.
+    pub(crate) fn was_closed(&mut self) -> bool {
+        // Relaxed: nobody else is left.
+        self.word.load(Ordering::Relaxed) & DONE != 0
+    }
+}
+
 impl<P: Policy, L: Lock> Default for Slot<P, L> {
     fn default() -> Self {
         Self::new()

@@ -61,16 +61,21 @@ pub struct Group<
     const BUCKETS: usize = 16,
     const ALONE: usize = 0,
 > {
-    buckets: [Protected<L, Bunch<Keyed<K>, T, C>>; BUCKETS],
+    buckets: [Chained<K, T, L, C>; BUCKETS],
     hasher: S,
     clock: C,
     limit: usize,
     /// Flights under way, if there is a limit.
     running: Protected<L, usize>,
-    alone: Protected<L, [Option<(u64, C::Moment)>; ALONE]>,
+    alone: Protected<L, [Known<C>; ALONE]>,
     alone_for: Duration,
     _orphans: PhantomData<fn() -> P>,
 }
+
+type Chained<K, T, L, C> = Protected<L, Bunch<Keyed<K>, T, C>>;
+
+/// The hash of a key that is not shared, and until when.
+type Known<C> = Option<(u64, <C as Stamp>::Moment)>;
 
 /// A key in a group.
 pub struct Keyed<K>(K);
@@ -103,9 +108,6 @@ where
     L: Lock,
     C: Stamp,
 {
-    #[cfg(not(ecluse_loom))]
-    const EMPTY: Protected<L, Bunch<Keyed<K>, T, C>> = Protected::new(Chain::new());
-
     const_fn! {
         /// A group without flights, with this hasher and clock. No buckets at all, or more than
         /// 65,536, is a compile error.
@@ -114,7 +116,7 @@ where
             const { assert!(BUCKETS > 0 && BUCKETS <= 1 << 16, "1 to 65,536 buckets") };
             Self {
                 #[cfg(not(ecluse_loom))]
-                buckets: [Self::EMPTY; BUCKETS],
+                buckets: [const { Protected::new(Chain::new()) }; BUCKETS],
                 #[cfg(ecluse_loom)]
                 buckets: core::array::from_fn(|_| Protected::new(Chain::new())),
                 hasher,

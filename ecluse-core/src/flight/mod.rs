@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`Flight`] | each result with those who ask while it is made | one thing that is fetched again and again |
 //! | [`Group`] | the same, by key | pages, users, names to be resolved; the load of a cache |
+//! | [`Once`] | the first success, kept | configuration, connections, whatever is made once |
 //!
 //! | file | holds |
 //! |---|---|
@@ -11,6 +12,7 @@
 //! | `turn` | what a caller waits for |
 //! | `run` | a call: joining or leading, and its exit (U1, U2) |
 //! | `single`, `group`, `hash` | `Flight`; `Group` and its hasher |
+//! | `once` | `Once` (V1, V2) |
 //! | `policy`, `hooks`, `answer` | orphans, ages; what callers may say; what they get |
 //! | `context` | who is inside which run (P1) |
 
@@ -19,6 +21,7 @@ mod context;
 mod group;
 mod hash;
 mod hooks;
+mod once;
 mod policy;
 mod run;
 mod single;
@@ -30,6 +33,7 @@ pub use self::{
     group::Group,
     hash::DefaultHash,
     hooks::{Judge, Publish},
+    once::{Infallibly, Init, Making, NotInit, Once},
     policy::{Fail, NoClock, Orphans, Promote, Stamp},
     run::{Patient, Run},
     single::Flight,

@@ -89,19 +89,19 @@ impl Key for () {
 }
 
 /// A bucket with its lock.
-pub type Bucket<T> = Protected<<T as Table>::Lock, Leaders<T>>;
+pub(super) type Bucket<T> = Protected<<T as Table>::Lock, Leaders<T>>;
 
 /// The leaders of a bucket.
-pub type Leaders<T> = Bunch<<T as Table>::Key, <T as Table>::Value, <T as Table>::Stamp>;
+pub(super) type Leaders<T> = Bunch<<T as Table>::Key, <T as Table>::Value, <T as Table>::Stamp>;
 
 /// The leaders of a bucket of flights for `K` that come to `V`.
-pub type Bunch<K, V, S> = Chain<Landing<V>, Entry<K>, Mark<<S as Stamp>::Moment>>;
+pub(super) type Bunch<K, V, S> = Chain<Landing<V>, Entry<K>, Mark<<S as Stamp>::Moment>>;
 
 /// What lies in a caller's node.
-pub type Seat<T> = Post<Entry<<T as Table>::Key>, Mark<Moment<T>>>;
+pub(super) type Seat<T> = Post<Entry<<T as Table>::Key>, Mark<Moment<T>>>;
 
 /// A caller's node.
-pub type Caller<T> = Node<Landing<<T as Table>::Value>, Seat<T>>;
+pub(super) type Caller<T> = Node<Landing<<T as Table>::Value>, Seat<T>>;
 
 type Moment<T> = <<T as Table>::Stamp as Stamp>::Moment;
 
@@ -225,10 +225,10 @@ impl<T: Table> Clone for At<'_, T> {
 impl<T: Table> Copy for At<'_, T> {}
 
 /// The leader at `key`.
-pub(super) fn find<'h, T: Table>(
-    held: &'h Locked<Leaders<T>>,
+pub(super) fn find<T: Table>(
+    held: &Locked<Leaders<T>>,
     mut is: impl FnMut(&T::Key) -> bool,
-) -> Option<&'h Caller<T>> {
+) -> Option<&Caller<T>> {
     // SAFETY: Validity: a member of a chain is live while the lock is held, and `held` says for how
     // long it is. Aliasing: shared.
     unsafe {
