@@ -13,7 +13,7 @@ use core::task::Waker;
 use crate::sync::Ordering;
 
 /// The context that polls a leader's body, if one does.
-pub struct Polled(imp::Note);
+pub(super) struct Polled(imp::Note);
 
 impl Polled {
     const_fn! {

@@ -18,11 +18,13 @@
 
 mod answer;
 mod context;
+mod drive;
 mod group;
 mod hash;
 mod hooks;
 mod once;
 mod policy;
+mod relay;
 mod run;
 mod single;
 mod table;
@@ -35,6 +37,7 @@ pub use self::{
     hooks::{Judge, Publish},
     once::{Infallibly, Init, Making, NotInit, Once},
     policy::{Fail, NoClock, Orphans, Promote, Stamp},
+    relay::{Impatient, Relay, RelayRef, RelayRun},
     run::{Patient, Run},
     single::Flight,
     table::Table,

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     Outcome,
     runtime::{Timer, poll_sleep},
-    wait::{UserCode, Wait},
+    wait::{UserCode, Wait, polled_again},
 };
 
 pin_project! {
@@ -229,18 +229,11 @@ where
     ) -> Option<Result<Answer<<R::Target as Table>::Value>, NoAnswer>> {
         let stage = self.project().stage;
         *stage = Stage::Finished;
-        match landing {
-            Landing::Landed { value, joined } => Some(Ok(Answer {
-                value,
-                part: Part::Joined,
-                joined,
-            })),
-            Landing::Failed(why) => Some(Err(why)),
-            Landing::Alone => {
-                *stage = Stage::Running(Part::Alone);
-                None
-            }
+        if let Landing::Alone = landing {
+            *stage = Stage::Running(Part::Alone);
+            return None;
         }
+        Some(landing.into_answer())
     }
 
     /// Runs the work.
@@ -250,7 +243,7 @@ where
     ) -> Poll<Result<Answer<<R::Target as Table>::Value>, NoAnswer>> {
         let mut this = self.project();
         let Stage::Running(part) = *this.stage else {
-            panic!("a flight was polled after it had given its answer");
+            return polled_again("a `Run`");
         };
         let mut exit = Exit {
             body: this.body.as_mut(),
@@ -262,8 +255,7 @@ where
             exit.body.set(Some(make()));
         }
         let Some(body) = exit.body.as_mut().as_pin_mut() else {
-            // It unwound.
-            panic!("a flight was polled after its work had panicked");
+            return polled_again("a `Run`");
         };
         let value = {
             let _here = here(exit.wait, part, cx);

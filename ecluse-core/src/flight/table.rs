@@ -21,7 +21,7 @@
 use core::{ptr::NonNull, task::Waker};
 
 use super::{
-    NoAnswer,
+    Answer, NoAnswer, Part,
     context::Polled,
     policy::{Orphans, Stamp},
 };
@@ -52,6 +52,12 @@ pub trait Table: Sized + sealed::Sealed {
     fn bucket(&self, place: Self::Place) -> &Bucket<Self>;
     #[doc(hidden)]
     fn stamp(&self) -> &Self::Stamp;
+    /// A leader is dropped. False if it does not lead any more.
+    #[doc(hidden)]
+    fn resign(at: At<'_, Self>, node: &Caller<Self>) -> bool {
+        lose(at, node, false);
+        true
+    }
     /// Somebody would lead a new flight: counts it, unless there are too many. Asked under the
     /// bucket's lock.
     #[doc(hidden)]
@@ -127,12 +133,13 @@ const INHERITED: u32 = 2;
 /// … by a panic.
 const BY_PANIC: u32 = 4;
 /// It ends when the last follower leaves …
-#[expect(dead_code, reason = "for detached leaders")]
 const FOLLOWED: u32 = 8;
 /// … which has happened.
 const DOOMED: u32 = 16;
-/// Its waker cell is full: it wants to be told.
-const ARMED: u32 = 32;
+/// Its waker cell is full: it can be woken.
+pub(super) const ARMED: u32 = 32;
+/// It is inside a poll, and must not be replaced.
+pub(super) const BUSY: u32 = 64;
 const ONE: u32 = 1 << 8;
 
 impl<M: Copy + Default> Mark<M> {
@@ -143,13 +150,20 @@ impl<M: Copy + Default> Mark<M> {
         }
     }
 
-    fn has(self, flag: u32) -> bool {
+    pub(super) fn has(self, flag: u32) -> bool {
         self.bits & flag != 0
     }
 
-    fn with(self, flag: u32) -> Self {
+    pub(super) fn with(self, flag: u32) -> Self {
         Self {
             bits: self.bits | flag,
+            ..self
+        }
+    }
+
+    pub(super) fn without(self, flag: u32) -> Self {
+        Self {
+            bits: self.bits & !flag,
             ..self
         }
     }
@@ -160,11 +174,15 @@ impl<M: Copy + Default> Mark<M> {
         Self { bits, ..self }
     }
 
+    pub(super) fn begun(self) -> M {
+        self.started
+    }
+
     fn joined(self) -> u32 {
         self.bits / ONE
     }
 
-    fn inherited(self) -> Option<Outcome> {
+    pub(super) fn inherited(self) -> Option<Outcome> {
         self.has(INHERITED).then_some(Outcome::Abandoned {
             by_panic: self.has(BY_PANIC),
         })
@@ -186,6 +204,21 @@ pub enum Landing<T> {
     Alone,
 }
 
+impl<T> Landing<T> {
+    pub(super) fn into_answer(self) -> Result<Answer<T>, NoAnswer> {
+        match self {
+            Self::Landed { value, joined } => Ok(Answer {
+                value,
+                part: Part::Joined,
+                joined,
+            }),
+            Self::Failed(why) => Err(why),
+            // (Told by a flight's verdict only, and taken before.)
+            Self::Alone => Err(NoAnswer::Abandoned { by_panic: false }),
+        }
+    }
+}
+
 /// A node for a caller who asks for `key`.
 pub(super) fn seat<T: Table>(key: T::Key) -> Seat<T> {
     Post::new(
@@ -198,7 +231,7 @@ pub(super) fn seat<T: Table>(key: T::Key) -> Seat<T> {
 }
 
 /// Where a caller's flight is, or would be.
-pub(super) struct At<'t, T: Table> {
+pub struct At<'t, T: Table> {
     table: &'t T,
     bucket: &'t Bucket<T>,
 }
@@ -209,6 +242,10 @@ impl<'t, T: Table> At<'t, T> {
             table,
             bucket: table.bucket(place),
         }
+    }
+
+    pub(super) fn table(self) -> &'t T {
+        self.table
     }
 
     pub(super) fn bucket(self) -> &'t Bucket<T> {
@@ -361,21 +398,23 @@ fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
     node: &Caller<T>,
     supply: impl FnOnce(u32) -> S,
 ) -> u32 {
-    let (joined, followed) = at.bucket.with(|held| {
+    let (joined, followed, armed) = at.bucket.with(|held| {
         // SAFETY: Validity and Aliasing: the lock is held.
         let mark = unsafe { node.extra().mark() };
         unlist::<T>(held, node, mark);
         // SAFETY: Validity: a leader, not found any more. Aliasing: the lock is held.
         unsafe {
             node.extra().set_mark(Mark::new(FORGOTTEN));
+            let armed = mark.has(ARMED).then(|| node.disarm());
             let followed = node.heir().is_some();
             // (Those behind it still hold on to its link, which stays until they are served.)
             node.finish();
-            (mark.joined(), followed)
+            (mark.joined(), followed, armed)
         }
     });
     // Before any user code is called, which may panic.
     at.table.vacated();
+    let mut user = UserCode::new();
     if followed {
         let mut drain = Drain::<_, _, Cohort<'_, Seat<T>, _>>::with_supply(
             at.bucket,
@@ -385,8 +424,10 @@ fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
         // SAFETY: Validity: the node led, is not found, and stays pinned in its future, whose drop
         // cannot come before this returns. Aliasing: nobody else drains it.
         unsafe { drain.behind_leader() };
-        drain.run();
+        user.call(|| drain.run());
     }
+    user.call(|| drop(armed));
+    user.rethrow();
     joined
 }
 
@@ -430,28 +471,16 @@ pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool)
     // Its age until it begins: an heir that is never polled grows old too.
     let started = at.table.stamp().moment();
     let heir = at.bucket.with(|held| {
-        // SAFETY: Validity: a leader. Aliasing: the lock is held.
+        // SAFETY: Validity: a leader, and the heir behind it. Aliasing: the lock is held.
         unsafe {
+            if let Some(heir) = node.heir() {
+                return Some(hand_on_locked::<T>(held, node, heir, by_panic, started));
+            }
             let mark = node.extra().mark();
             unlist::<T>(held, node, mark);
-            let Some(heir) = node.heir() else {
-                node.dissolve();
-                return None;
-            };
-            let flags = INHERITED | if by_panic { BY_PANIC } else { 0 };
-            let joined = mark.joined().saturating_sub(1) * ONE;
-            let kept = mark.bits & FORGOTTEN;
-            let next = heir.as_ref();
-            next.extra().set_mark(Mark {
-                bits: joined | kept | flags,
-                started,
-            });
-            if kept == 0 {
-                held.add(next);
-            }
-            node.finish();
-            Some(node.succeed(heir))
+            node.dissolve();
         }
+        None
     });
     match heir {
         // Its thread may be unwinding, as for every waker.
@@ -461,6 +490,48 @@ pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool)
             user.rethrow();
         }
         None => at.table.vacated(),
+    }
+}
+
+/// The heir leads, found where its leader was (F3).
+///
+/// # Safety
+/// `node` leads, and `heir` is the first behind it.
+pub(super) unsafe fn hand_on_locked<T: Table>(
+    held: &mut Locked<Leaders<T>>,
+    node: &Caller<T>,
+    heir: NonNull<Caller<T>>,
+    by_panic: bool,
+    started: Moment<T>,
+) -> Waker {
+    let flags = INHERITED | if by_panic { BY_PANIC } else { 0 };
+    // SAFETY: Validity: live while the lock is held, being queued. Aliasing: shared; the lock is held.
+    unsafe {
+        relist::<T>(held, node, heir.as_ref());
+        let mark = heir.as_ref().extra().mark();
+        heir.as_ref().extra().set_mark(Mark {
+            started,
+            ..mark.with(flags)
+        });
+        node.finish();
+        node.succeed(heir)
+    }
+}
+
+/// `next` is found where `node` was, or is as forgotten; it counts those who joined, but itself.
+pub(super) fn relist<T: Table>(held: &mut Locked<Leaders<T>>, node: &Caller<T>, next: &Caller<T>) {
+    // SAFETY: Validity: `next` is about to lead. Aliasing: the lock is held.
+    unsafe {
+        let mark = node.extra().mark();
+        unlist::<T>(held, node, mark);
+        let kept = mark.bits & FORGOTTEN;
+        next.extra().set_mark(Mark {
+            bits: (mark.joined().saturating_sub(1) * ONE) | kept,
+            started: mark.started,
+        });
+        if kept == 0 {
+            held.add(next);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::task::Waker;
 
-use super::table::{At, Caller, Landing, Leaders, Seat, Table, enlist, lose, seat};
+use super::table::{At, Caller, Landing, Leaders, Seat, Table, enlist, seat};
 use crate::{
     sync::{Handle, Locked, Protected},
     wait::{Found, Node, Protocol, Ring, Wait},
@@ -41,6 +41,10 @@ impl<R: TableRef> Wait<ToTurn<R>> {
         key: <R::Target as Table>::Key,
     ) -> Self {
         Self::with(ToTurn { table, place }, seat::<R::Target>(key))
+    }
+
+    pub(super) fn handle(&self) -> &R {
+        &self.target.table
     }
 
     pub(super) fn table(&self) -> &R::Target {
@@ -120,7 +124,7 @@ impl<R: TableRef> Protocol for ToTurn<R> {
         Some(Turn::Lead)
     }
 
-    fn resign(&self, node: &Caller<R::Target>) {
-        lose(self.at(), node, false);
+    fn resign(&self, node: &Caller<R::Target>) -> bool {
+        R::Target::resign(self.at(), node)
     }
 }

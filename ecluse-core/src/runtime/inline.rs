@@ -20,7 +20,8 @@ use core::{
 /// The alignment that every [`Inline`] offers.
 const ALIGN: usize = 8;
 
-/// A `Send` future of any type that fits into `SIZE` bytes, without allocation.
+/// A `Send` future of any type that comes to `T` and fits into `SIZE` bytes, without allocation.
+/// [`inline_size!`](crate::inline_size) tells how many an async function needs.
 ///
 /// The size and the alignment (8 at most) are checked when the program is compiled:
 ///
@@ -41,22 +42,22 @@ const ALIGN: usize = 8;
 /// # fn main() {}
 /// ```
 #[repr(C, align(8))]
-pub struct Inline<const SIZE: usize> {
+pub struct Inline<const SIZE: usize, T: 'static = ()> {
     bytes: [MaybeUninit<u8>; SIZE],
-    table: &'static Table,
+    table: &'static Table<T>,
     /// `Send` by the bound of `new`; not `Sync`, not `Unpin`.
     _kind: PhantomData<core::cell::Cell<()>>,
     _pin: PhantomPinned,
 }
 
-struct Table {
-    poll: unsafe fn(*mut u8, &mut Context<'_>) -> Poll<()>,
+struct Table<T: 'static> {
+    poll: unsafe fn(*mut u8, &mut Context<'_>) -> Poll<T>,
     drop: unsafe fn(*mut u8),
 }
 
-impl<const SIZE: usize> Inline<SIZE> {
+impl<const SIZE: usize, T: 'static> Inline<SIZE, T> {
     /// Moves `future` in. Too large a future is a compile error.
-    pub fn new<F: Future<Output = ()> + Send + 'static>(future: F) -> Self {
+    pub fn new<F: Future<Output = T> + Send + 'static>(future: F) -> Self {
         const {
             assert!(size_of::<F>() <= SIZE, "the future is larger than the room");
             assert!(
@@ -83,10 +84,10 @@ impl<const SIZE: usize> Inline<SIZE> {
     }
 }
 
-impl<const SIZE: usize> Future for Inline<SIZE> {
-    type Output = ();
+impl<const SIZE: usize, T: 'static> Future for Inline<SIZE, T> {
+    type Output = T;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         // SAFETY: Validity: nothing is moved out; the future inside is pinned with us (I1).
         // Aliasing: `&mut self` reaches it alone.
         unsafe {
@@ -96,17 +97,70 @@ impl<const SIZE: usize> Future for Inline<SIZE> {
     }
 }
 
-impl<const SIZE: usize> Drop for Inline<SIZE> {
+impl<const SIZE: usize, T: 'static> Drop for Inline<SIZE, T> {
     fn drop(&mut self) {
         // SAFETY: Validity: the value is there until here (I1). Aliasing: `&mut self`.
         unsafe { (self.table.drop)(self.bytes.as_mut_ptr().cast()) }
     }
 }
 
-impl<const SIZE: usize> fmt::Debug for Inline<SIZE> {
+impl<const SIZE: usize, T: 'static> fmt::Debug for Inline<SIZE, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inline")
             .field("size", &SIZE)
             .finish_non_exhaustive()
     }
+}
+
+/// The size of the future of an async function, for [`Inline`](crate::runtime::Inline): exact, and
+/// known when the program is compiled.
+///
+/// Takes the path of a function of up to four arguments (no closure: a closure has no name).
+///
+/// ```
+/// use ecluse_core::{inline_size, runtime::Inline};
+///
+/// async fn blink(times: u32) {
+///     let pattern = [0_u8; 100];
+///     core::future::ready(()).await;
+///     drop((pattern, times));
+/// }
+///
+/// type Blink = Inline<{ inline_size!(blink) }>;
+/// let _ = Blink::new(blink(3));
+/// ```
+#[macro_export]
+macro_rules! inline_size {
+    ($make:path) => {
+        $crate::runtime::size_of_made(&$make)
+    };
+}
+
+/// A function that makes a future.
+pub trait Makes<Arguments> {
+    /// The future.
+    type Future;
+}
+
+macro_rules! makes {
+    ($($argument:ident)*) => {
+        impl<M, F, $($argument),*> Makes<($($argument,)*)> for M
+        where
+            M: FnOnce($($argument),*) -> F,
+        {
+            type Future = F;
+        }
+    };
+}
+
+makes!();
+makes!(A);
+makes!(A B);
+makes!(A B C);
+makes!(A B C D);
+
+/// What [`inline_size!`](crate::inline_size) is.
+#[doc(hidden)]
+pub const fn size_of_made<Arguments, M: Makes<Arguments>>(_: &M) -> usize {
+    size_of::<M::Future>()
 }

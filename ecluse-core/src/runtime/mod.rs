@@ -18,11 +18,13 @@ mod tally;
 
 pub use self::{
     deadline::{Deadline, StallBound},
-    inline::Inline,
+    inline::{Inline, Makes},
     tally::{Cancelled, Joined, Tally, TallyRef, Ticket, ToCancel, ToJoin},
 };
 
 pub(crate) use self::deadline::poll_sleep;
+#[doc(hidden)]
+pub use self::inline::size_of_made;
 
 #[cfg(feature = "std")]
 pub use self::instant::instant_after;

@@ -24,7 +24,7 @@ use core::{
     task::Waker,
 };
 
-use super::list::{End, LEADING, Link, Node, STALLED};
+use super::list::{End, LEADING, Link, Node, QUEUED};
 use crate::sync::{Cell, Ordering};
 
 /// What lies in the node of a waiter that can lead: data for everybody, and a mark under the lock.
@@ -151,29 +151,56 @@ impl<G, X> Node<G, X> {
         self.finish();
     }
 
-    /// `by` leads in this leader's place, which is in no ring then, as one whose grant was revoked.
-    ///
-    /// # Safety
-    /// The lock is held; this node is `LEADING`; `by` is as for [`Node::lead`].
-    pub(crate) unsafe fn replace(&self, by: &Self) {
-        // SAFETY: Validity: this is linked, `by` is not. Aliasing: the lock is held.
-        unsafe {
-            Link::insert(by.link(), self.link());
-            Link::remove(self.link());
-        }
-        // Relaxed, both: their owner is the caller.
-        by.set_state(LEADING, Ordering::Relaxed);
-        self.set_state(STALLED, Ordering::Relaxed);
+    /// Whether this node leads, asked under the lock.
+    pub(crate) fn is_leading(&self) -> bool {
+        // Relaxed: the lock orders it.
+        self.state(Ordering::Relaxed) == LEADING
     }
 
-    /// Takes the lead from an owner that sleeps: its next poll queues it again.
+    /// Leaves a waker with a leader, which others may wake it by, or queue it with. Gives back the
+    /// one before, if there was.
     ///
     /// # Safety
-    /// The lock is held; this node was `LEADING` and has just been succeeded. The last touch.
-    pub(crate) unsafe fn depose(this: NonNull<Self>) {
-        // SAFETY: Validity: live until the store. Aliasing: shared.
-        // Release: pairs with the owner's Acquire load, which may drop the node next (N3).
-        unsafe { this.as_ref() }.set_state(STALLED, Ordering::Release);
+    /// The caller owns the node, which is `LEADING`, and holds the lock; `armed` is whether this was
+    /// done before.
+    pub(crate) unsafe fn arm(&self, waker: Waker, armed: bool) -> Option<Waker> {
+        // SAFETY: Validity: full if armed. Aliasing: the owner, with the lock.
+        unsafe {
+            let before = armed.then(|| self.copy_waker());
+            self.put_waker(waker);
+            before
+        }
+    }
+
+    /// Takes the waker of a leader back.
+    ///
+    /// # Safety
+    /// The lock is held; the node is `LEADING` and armed, and will not be armed after this hold.
+    pub(crate) unsafe fn disarm(&self) -> Waker {
+        // SAFETY: Validity: full, being armed. Aliasing: the lock is held.
+        unsafe { self.copy_waker() }
+    }
+
+    /// This leader queues as the last, with the waker that it left, and `heir` leads. Gives the
+    /// heir's waker.
+    ///
+    /// # Safety
+    /// The lock is held; this node is `LEADING` and armed; `heir` is what [`Node::heir`] just gave.
+    /// It is live until its state is stored (N3), and so is this node, whose owner may sleep.
+    pub(crate) unsafe fn demote(&self, heir: NonNull<Self>) -> Waker {
+        let head = heir.as_ptr().cast_const().cast::<Link>();
+        // SAFETY: Validity: both are linked. Aliasing: the lock is held.
+        unsafe {
+            Link::remove(self.link());
+            Link::insert(self.link(), head);
+            let heir = heir.as_ref();
+            let waker = heir.copy_waker();
+            // Relaxed: its owner looks again under the lock before it acts as a leader.
+            self.set_state(QUEUED, Ordering::Relaxed);
+            // Release: pairs with the owner's Acquire load of the state; the last touch (N3).
+            heir.set_state(LEADING, Ordering::Release);
+            waker
+        }
     }
 
     /// Unlinks a node that queues behind a leader. Gives its waker, and the leader if nobody else

@@ -10,7 +10,7 @@
 //! | `IDLE` | no | empty | empty | owner |
 //! | `QUEUED` | **yes** | full, the node's | empty, or what its owner asks for | whoever holds the lock; the owner may read the waker's bits |
 //! | `GRANTED` | no | stale bits, never called or dropped | full | owner (a revocable grant: whoever holds the lock) |
-//! | `LEADING` | **yes**, as the head of those behind it | stale bits | empty | whoever holds the lock |
+//! | `LEADING` | **yes**, as the head of those behind it | stale bits, or (armed) full | empty | whoever holds the lock |
 //! | `STALLED` | no | stale bits | empty | owner |
 //! | `FINISHED` | no | stale bits or empty | empty | owner |
 //!
@@ -374,17 +374,26 @@ impl<G, X> Node<G, X> {
         })
     }
 
+    /// Fills the waker cell.
+    ///
+    /// # Safety
+    /// The caller owns the node and holds the lock; the cell is empty or stale.
+    #[inline(always)]
+    pub(super) unsafe fn put_waker(&self, waker: Waker) {
+        self.waker.with_mut(|cell| {
+            // SAFETY: Validity: nothing is overwritten that would need a drop. Aliasing: N1, N2.
+            unsafe { (*cell).write(waker) };
+        });
+    }
+
     /// The owner's node is about to be linked as a waiter.
     ///
     /// # Safety
     /// The caller owns the node, which is in no ring, and holds the lock.
     #[inline(always)]
     pub(super) unsafe fn queue(&self, waker: Waker) -> *const Link {
-        self.waker.with_mut(|cell| {
-            // SAFETY: Validity: the cell is empty or stale, nothing is overwritten that would
-            // need a drop. Aliasing: N1, N2, and no notifier knows the node yet.
-            unsafe { (*cell).write(waker) };
-        });
+        // SAFETY: Validity and Aliasing: by contract.
+        unsafe { self.put_waker(waker) };
         // Relaxed: whoever acts on it from elsewhere holds the lock.
         self.state.store(QUEUED, Ordering::Relaxed);
         self.link()

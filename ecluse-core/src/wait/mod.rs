@@ -290,8 +290,8 @@ impl<T: Target> Wait<T> {
                 None
             }
             None => {
-                if leads {
-                    self.target.resign(&self.node);
+                if leads && !self.target.resign(&self.node) {
+                    return self.withdraw(false);
                 }
                 None
             }
@@ -391,7 +391,7 @@ impl<T: Target> Drop for Wait<T> {
                 this.target.pass_on(unsafe { this.node.take_grant() });
             }
             QUEUED | GRANTED => drop(this.withdraw(false)),
-            LEADING if T::LEADS => this.target.resign(&this.node),
+            LEADING if T::LEADS => drop(this.withdraw(false)),
             _ => {}
         }
     }

@@ -117,6 +117,9 @@ pub trait Protocol {
         None
     }
 
-    /// A leader is dropped: its node is to be unlinked, as what it led goes on without it.
-    fn resign(&self, _node: &Node<Self::Grant, Self::Extra>) {}
+    /// A leader is dropped: its node is to be unlinked, as what it led goes on without it. False if
+    /// it does not lead any more, but queues.
+    fn resign(&self, _node: &Node<Self::Grant, Self::Extra>) -> bool {
+        true
+    }
 }
