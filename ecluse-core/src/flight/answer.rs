@@ -84,7 +84,7 @@ pub enum NoAnswer {
     TooOld,
     /// There are as many flights as the group allows.
     Full,
-    /// The runtime that should run it is shut down or has no place left.
+    /// The runtime that should run it is shut down, and kept the task.
     NotSpawned,
 }
 

@@ -12,6 +12,8 @@ use core::{
     time::Duration,
 };
 
+#[cfg(feature = "alloc")]
+use super::Detached;
 use super::{
     hash::DefaultHash,
     policy::{NoClock, Orphans, Promote, Stamp},
@@ -78,6 +80,7 @@ type Chained<K, T, L, C> = Protected<L, Bunch<Keyed<K>, T, C>>;
 type Known<C> = Option<(u64, <C as Stamp>::Moment)>;
 
 /// A key in a group.
+#[derive(Clone)]
 pub struct Keyed<K>(K);
 
 impl<K: Eq> Key for Keyed<K> {
@@ -187,6 +190,28 @@ where
         F: Future<Output = T>,
     {
         Run::new(Wait::turn(this.clone(), this.place(&key), Keyed(key)), make)
+    }
+
+    /// [`Flight::run_detached`](super::Flight::run_detached) for `key`.
+    ///
+    /// # Errors
+    /// As [`run`](Group::run), and [`NotSpawned`](super::NoAnswer::NotSpawned) where the runtime
+    /// swallowed the task.
+    #[cfg(feature = "alloc")]
+    pub fn run_detached<R, W, A, M, F>(
+        this: &R,
+        spawn: W,
+        tally: A,
+        key: K,
+        make: M,
+    ) -> Detached<R, W, A, M, F>
+    where
+        R: Handle<Target = Self>,
+        M: FnOnce() -> F,
+        F: Future<Output = T>,
+    {
+        let wait = Wait::turn(this.clone(), this.place(&key), Keyed(key));
+        Detached::new(wait, spawn, tally, make)
     }
 
     /// Forgets the run that is under way for `key`: it goes on for those who joined it; the next

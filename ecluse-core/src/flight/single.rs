@@ -2,6 +2,8 @@
 
 use core::{fmt, marker::PhantomData};
 
+#[cfg(feature = "alloc")]
+use super::Detached;
 use super::{
     policy::{NoClock, Orphans, Promote, Stamp},
     run::Run,
@@ -96,6 +98,32 @@ impl<T, P: Orphans, L: Lock, C: Stamp> Flight<T, P, L, C> {
         F: Future<Output = T>,
     {
         Run::new(Wait::turn(this.clone(), (), ()), make)
+    }
+
+    /// As [`run_owned`](Flight::run_owned), for a run that is no caller's: it is a task of `spawn`'s,
+    /// counted by `tally`, and all callers follow it. So it outlives the one that started it; it is
+    /// cancelled when the last caller has left, unless told to [finish](super::Detached::outlive).
+    ///
+    /// Where it cannot be spawned (a pool is full, a runtime is shut down) and the future is given
+    /// back, it runs in the caller. If its task is lost, exactly one of those who wait spawns anew, by
+    /// the policy [`Promote`]. Allocates the task's future.
+    ///
+    /// # Errors
+    /// As [`run`](Flight::run), and [`NotSpawned`](super::NoAnswer::NotSpawned) where the runtime
+    /// swallowed the task.
+    #[cfg(feature = "alloc")]
+    pub fn run_detached<R, S, A, M, F>(
+        this: &R,
+        spawn: S,
+        tally: A,
+        make: M,
+    ) -> Detached<R, S, A, M, F>
+    where
+        R: Handle<Target = Self>,
+        M: FnOnce() -> F,
+        F: Future<Output = T>,
+    {
+        Detached::new(Wait::turn(this.clone(), (), ()), spawn, tally, make)
     }
 
     /// Forgets the run that is under way: it goes on for those who joined it; the next caller runs

@@ -132,7 +132,7 @@ const FORGOTTEN: u32 = 1;
 const INHERITED: u32 = 2;
 /// … by a panic.
 const BY_PANIC: u32 = 4;
-/// It ends when the last follower leaves …
+/// It is to end when the last follower leaves …
 const FOLLOWED: u32 = 8;
 /// … which has happened.
 const DOOMED: u32 = 16;
@@ -470,27 +470,31 @@ pub(super) fn lose<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool) {
 pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool) {
     // Its age until it begins: an heir that is never polled grows old too.
     let started = at.table.stamp().moment();
-    let heir = at.bucket.with(|held| {
-        // SAFETY: Validity: a leader, and the heir behind it. Aliasing: the lock is held.
+    let (heir, armed) = at.bucket.with(|held| {
+        // SAFETY: Validity: a leader, and the heir behind it; armed, its waker cell is full.
+        // Aliasing: the lock is held.
         unsafe {
-            if let Some(heir) = node.heir() {
-                return Some(hand_on_locked::<T>(held, node, heir, by_panic, started));
-            }
             let mark = node.extra().mark();
+            let armed = mark.has(ARMED).then(|| node.disarm());
+            if let Some(heir) = node.heir() {
+                let waker = hand_on_locked::<T>(held, node, heir, by_panic, started);
+                return (Some(waker), armed);
+            }
             unlist::<T>(held, node, mark);
             node.dissolve();
+            (None, armed)
         }
-        None
     });
+    // (Its thread may be unwinding, as for every waker.)
+    let mut user = UserCode::new();
     match heir {
-        // Its thread may be unwinding, as for every waker.
         Some(waker) => {
-            let mut user = UserCode::new();
             user.call(|| waker.wake());
-            user.rethrow();
         }
         None => at.table.vacated(),
     }
+    user.call(|| drop(armed));
+    user.rethrow();
 }
 
 /// The heir leads, found where its leader was (F3).
@@ -532,6 +536,73 @@ pub(super) fn relist<T: Table>(held: &mut Locked<Leaders<T>>, node: &Caller<T>, 
         if kept == 0 {
             held.add(next);
         }
+    }
+}
+
+/// A caller that leads hands over to `leader`, a task that is not yet spawned, and queues as the
+/// first behind it.
+#[cfg(feature = "alloc")]
+pub(super) fn hand_over<T: Table>(
+    at: At<'_, T>,
+    node: &Caller<T>,
+    leader: &Caller<T>,
+    waker: Waker,
+    outlive: bool,
+) {
+    at.bucket.with(|held| {
+        relist::<T>(held, node, leader);
+        // SAFETY: Validity: `node` leads; the other is in no ring, pinned in its box, and unlinked
+        // by the drop of its wait. Aliasing: the owner of both, with the lock.
+        unsafe {
+            let mark = leader.extra().mark().one_more();
+            let flag = if outlive { 0 } else { FOLLOWED };
+            leader.extra().set_mark(mark.with(flag));
+            node.replace(leader, waker);
+        }
+    });
+}
+
+/// A detached leader is polled: it leaves its waker, to be woken when it is doomed. False if it is.
+#[cfg(feature = "alloc")]
+pub(super) fn attend<T: Table>(at: At<'_, T>, node: &Caller<T>, waker: &Waker) -> bool {
+    let mut spare = Some(waker.clone());
+    let goes_on = at.bucket.with(|_| {
+        // SAFETY: Validity: it leads, and is armed if its mark says so. Aliasing: the owner, with
+        // the lock.
+        unsafe {
+            let mark = node.extra().mark();
+            if mark.has(DOOMED) {
+                return false;
+            }
+            node.extra().set_mark(mark.with(ARMED));
+            if let Some(waker) = spare.take() {
+                spare = node.arm(waker, mark.has(ARMED));
+            }
+        }
+        true
+    });
+    drop(spare);
+    goes_on
+}
+
+/// The last one behind `leader` has left. Gives the waker of a task that is to end by that.
+pub(super) fn left_alone<T: Table>(
+    held: &mut Locked<Leaders<T>>,
+    leader: NonNull<Caller<T>>,
+) -> Option<Waker> {
+    // SAFETY: Validity: a leader is live while the lock is held; armed, its waker cell is full.
+    // Aliasing: the lock is held.
+    unsafe {
+        let node = leader.as_ref();
+        let mark = node.extra().mark();
+        if !mark.has(FOLLOWED) || mark.has(DOOMED) {
+            return None;
+        }
+        // D2.
+        unlist::<T>(held, node, mark);
+        let doomed = mark.with(FORGOTTEN | DOOMED).without(ARMED);
+        node.extra().set_mark(doomed);
+        mark.has(ARMED).then(|| node.disarm())
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a caller of a flight waits for: its turn to lead, or what the leader's run comes to.
 
-use core::task::Waker;
+use core::{ptr::NonNull, task::Waker};
 
-use super::table::{At, Caller, Landing, Leaders, Seat, Table, enlist, seat};
+use super::table::{At, Caller, Landing, Leaders, Seat, Table, enlist, left_alone, seat};
 use crate::{
     sync::{Handle, Locked, Protected},
     wait::{Found, Node, Protocol, Ring, Wait},
@@ -43,6 +43,19 @@ impl<R: TableRef> Wait<ToTurn<R>> {
         Self::with(ToTurn { table, place }, seat::<R::Target>(key))
     }
 
+    /// Another wait for the same key, in no table.
+    #[cfg(feature = "alloc")]
+    pub(super) fn again(&self) -> Self
+    where
+        <R::Target as Table>::Key: Clone,
+    {
+        Self::turn(
+            self.target.table.clone(),
+            self.target.place,
+            self.key().clone(),
+        )
+    }
+
     pub(super) fn handle(&self) -> &R {
         &self.target.table
     }
@@ -70,10 +83,11 @@ impl<R: TableRef> Protocol for ToTurn<R> {
     type Grant = Landing<<R::Target as Table>::Value>;
     type Extra = Seat<R::Target>;
     type Output = Turn<<R::Target as Table>::Value>;
-    type Notes = ();
+    /// A task that is to end.
+    type Notes = Option<Waker>;
 
     const UNDER_LOCK: bool = false;
-    const HEARD: bool = false;
+    const HEARD: bool = true;
     const LEADS: bool = true;
 
     fn guarded(&self) -> &Protected<Self::Lock, Self::Held> {
@@ -96,16 +110,25 @@ impl<R: TableRef> Protocol for ToTurn<R> {
         held: &'h mut Locked<Self::Held>,
         node: &Caller<R::Target>,
         waker: &Waker,
-        (): &mut (),
+        _: &mut Option<Waker>,
     ) -> Found<'h, Self> {
         enlist::<R::Target, Self>(&*self.table, held, node, waker)
     }
 
-    fn left(&self, _: &mut Locked<Self::Held>, _: bool, (): &mut ()) {}
+    fn left(&self, _: &mut Locked<Self::Held>, _: bool, _: &mut Option<Waker>) {}
+
+    fn left_alone(
+        &self,
+        held: &mut Locked<Self::Held>,
+        leader: NonNull<Caller<R::Target>>,
+        doomed: &mut Option<Waker>,
+    ) {
+        *doomed = left_alone::<R::Target>(held, leader);
+    }
 
     fn settled(&self, _: &mut Locked<Self::Held>, _: &Node<Self::Grant, Self::Extra>) {}
 
-    fn observed(&self, _: &mut Locked<Self::Held>, _: &Self::Grant, (): &mut ()) {}
+    fn observed(&self, _: &mut Locked<Self::Held>, _: &Self::Grant, _: &mut Option<Waker>) {}
 
     fn over(&self, _: &mut Locked<Self::Held>) -> Option<Self::Grant> {
         None
@@ -118,7 +141,11 @@ impl<R: TableRef> Protocol for ToTurn<R> {
     /// The others have theirs; this caller's clone is dropped.
     fn pass_on(&self, _: Self::Grant) {}
 
-    fn tell(&self, (): ()) {}
+    fn tell(&self, doomed: Option<Waker>) {
+        if let Some(waker) = doomed {
+            waker.wake();
+        }
+    }
 
     fn lead(&self) -> Option<Self::Output> {
         Some(Turn::Lead)

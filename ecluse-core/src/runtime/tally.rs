@@ -291,7 +291,7 @@ impl<R: TallyRef> Drop for Place<R> {
 }
 
 impl<F, R: TallyRef> Ticket<F, R> {
-    fn new(tally: R, future: F) -> Self {
+    pub(crate) fn new(tally: R, future: F) -> Self {
         tally.tally().enter();
         Self {
             future: Some(future),

@@ -151,6 +151,23 @@ impl<G, X> Node<G, X> {
         self.finish();
     }
 
+    /// `by` leads in this leader's place, which queues as the first behind it.
+    ///
+    /// # Safety
+    /// The caller owns both and holds the lock; this node is `LEADING` and not armed; `by` is as for
+    /// [`Node::lead`].
+    #[cfg(feature = "alloc")]
+    pub(crate) unsafe fn replace(&self, by: &Self, waker: Waker) {
+        // SAFETY: Validity: this is linked, `by` is not; the waker cell is stale. Aliasing: the lock
+        // is held.
+        unsafe {
+            Link::insert(by.link(), self.link());
+            self.queue(waker);
+        }
+        // Relaxed: whoever acts on it from elsewhere holds the lock.
+        by.set_state(LEADING, Ordering::Relaxed);
+    }
+
     /// Whether this node leads, asked under the lock.
     pub(crate) fn is_leading(&self) -> bool {
         // Relaxed: the lock orders it.

@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_flight`, `walks_group`, `walks_once`, `walks_relay` | each transition, step by step |
+//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_flight`, `walks_group`, `walks_once`, `walks_relay`, `walks_detached` | each transition, step by step |
 //! | `revoke` | grants that are taken back |
 //! | `hostile`, `hostile_admission`, `hostile_flight` | wakers and hooks that come back or panic |
 //! | `guarded` | the order of a body's exit |
@@ -37,6 +37,8 @@ mod scope_tree;
 mod sizes;
 mod tickets;
 mod walks_admission;
+#[cfg(feature = "alloc")]
+mod walks_detached;
 mod walks_flight;
 mod walks_group;
 mod walks_line;

@@ -293,7 +293,7 @@ fn the_exact_size_of_an_async_function_is_known() {
     }
     assert_eq!(inline_size!(none), size_of_val(&none()));
     assert_eq!(inline_size!(some), size_of_val(&some(1, 2)));
-    let _: Inline<{ inline_size!(some) }, u64> = Inline::new(some(1, 2));
+    drop::<Inline<{ inline_size!(some) }, u64>>(Inline::new(some(1, 2)));
 }
 
 #[test]
