@@ -31,14 +31,17 @@ const ROWS: &[(&str, &str, Option<&str>)] = &[
     ("a claim's Wait", "CLAIM_WAIT", None),
     ("a hold's Wait", "HOLD_WAIT", None),
     (NODE, "CLAIM_WAIT", Some("HANDLE")),
+    ("a tree's Root", "ROOT", None),
+    ("Scope", "SCOPE", None),
+    ("a cancel's Wait", "CANCEL_WAIT", None),
 ];
 
 const NODE: &str = "of a claim's Wait: its node";
 
 /// Bytes with a critical-section lock on 32 bits.
-const BUDGET_32: &[(&str, u64)] = &[("Line", 8), ("Slot", 12), (NODE, 24)];
+const BUDGET_32: &[(&str, u64)] = &[("Line", 8), ("Slot", 12), (NODE, 24), ("Scope", 44)];
 /// Bytes with a critical-section lock on 64 bits.
-const BUDGET_64: &[(&str, u64)] = &[(NODE, 48)];
+const BUDGET_64: &[(&str, u64)] = &[(NODE, 48), ("Scope", 88)];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -256,6 +259,9 @@ mod tests {
             ("TOKEN", 8),
             ("CLAIM_WAIT", 28),
             ("HOLD_WAIT", 30),
+            ("ROOT", 52),
+            ("SCOPE", 44),
+            ("CANCEL_WAIT", 28),
         ];
         let sizes = sizes.iter().chain(&[("HANDLE", 4)]);
         let sizes = sizes

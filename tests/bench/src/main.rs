@@ -9,6 +9,7 @@ use critical_section as _; // its `std` implementation
 mod heap;
 mod measure;
 mod peers;
+mod tree;
 mod uncontended;
 mod waiters;
 
@@ -41,6 +42,7 @@ const GROUPS: &[Group] = &[
     ("chain", waiters::chain),
     ("cancel-one", waiters::cancel),
     ("repoll", waiters::repoll),
+    ("tree", tree::run),
 ];
 
 fn main() -> Result<()> {

@@ -33,6 +33,9 @@ pub struct Turns {
     pub crowds: &'static [usize],
 }
 
+/// Steps of the yardstick before and after each turn.
+const YARD: usize = 20_000;
+
 static WORD: AtomicUsize = AtomicUsize::new(0);
 
 /// The yardstick: one uncontended claim and release at its barest.
@@ -70,16 +73,9 @@ impl Turns {
         operations: usize,
         mut work: impl FnMut(),
     ) -> Row {
-        const YARD: usize = 20_000;
         work();
         let heap_bytes = heap::allocated(&mut work) as f64 / operations as f64;
-        // Large crowds take long: fewer turns of more operations each.
-        let turns = if operations > 50_000 {
-            self.turns / 10
-        } else {
-            self.turns
-        }
-        .max(11);
+        let turns = self.turns_for(operations);
         let mut ratios = Vec::with_capacity(turns);
         let mut times = Vec::with_capacity(turns);
         for _ in 0..turns {
@@ -99,6 +95,76 @@ impl Turns {
             heap_bytes,
             future_bytes,
         }
+    }
+}
+
+/// One turn's phases: how long each took, and what it allocated.
+pub struct Laps<const P: usize> {
+    times: [Duration; P],
+    bytes: [usize; P],
+}
+
+impl<const P: usize> Laps<P> {
+    /// Times one phase, or a part of it.
+    pub fn lap(&mut self, phase: usize, work: impl FnOnce()) {
+        let mut took = Duration::ZERO;
+        self.bytes[phase] += heap::allocated(|| took = time(work));
+        self.times[phase] += took;
+    }
+}
+
+impl Turns {
+    /// As [`row`](Turns::row) for work in phases, each of which does `operations` of something.
+    pub fn phases<const P: usize>(
+        self,
+        (group, implementation, n): (&'static str, &'static str, usize),
+        cases: [&'static str; P],
+        future_bytes: usize,
+        operations: usize,
+        mut work: impl FnMut(&mut Laps<P>),
+    ) -> Vec<Row> {
+        let new = || Laps {
+            times: [Duration::ZERO; P],
+            bytes: [0; P],
+        };
+        work(&mut new());
+        let turns = self.turns_for(operations);
+        let mut figures = [const { (Vec::new(), Vec::new()) }; P];
+        let mut bytes = [0; P];
+        for _ in 0..turns {
+            let mut laps = new();
+            let before = time(|| raw(YARD)).as_secs_f64();
+            work(&mut laps);
+            let after = time(|| raw(YARD)).as_secs_f64();
+            let yard = (before + after) / 2.0 / YARD as f64;
+            for (phase, (ratios, times)) in figures.iter_mut().enumerate() {
+                let ours = laps.times[phase].as_secs_f64() / operations as f64;
+                ratios.push(ours / yard);
+                times.push(ours * 1e9);
+            }
+            bytes = laps.bytes;
+        }
+        let row = |((case, (ratios, times)), bytes)| Row {
+            group,
+            case,
+            implementation,
+            n,
+            x: median(ratios),
+            ns: median(times),
+            heap_bytes: bytes as f64 / operations as f64,
+            future_bytes,
+        };
+        cases.into_iter().zip(figures).zip(bytes).map(row).collect()
+    }
+
+    /// Large crowds take long: fewer turns of more operations each.
+    fn turns_for(self, operations: usize) -> usize {
+        let turns = if operations > 50_000 {
+            self.turns / 10
+        } else {
+            self.turns
+        };
+        turns.max(11)
     }
 }
 

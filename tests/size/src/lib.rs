@@ -5,7 +5,8 @@
 #![no_std]
 
 use ecluse_core::{
-    Claim, CriticalSection, Handoff, Line, Slot, Token, claim::Claiming, line::HoldEnd,
+    Claim, CriticalSection, Handoff, Line, Root, Scope, Slot, Token, cancel::CancelWait,
+    claim::Claiming, line::HoldEnd,
 };
 
 type SlotOf<L> = Slot<Handoff, L>;
@@ -14,6 +15,9 @@ type ClaimOf<L> = Claim<&'static SlotOf<L>>;
 type TokenOf<L> = Token<'static, L>;
 type ClaimWaitOf<L> = Claiming<&'static SlotOf<L>>;
 type HoldWaitOf<L> = HoldEnd<&'static LineOf<L>>;
+type RootOf<L> = Root<L>;
+type ScopeOf<L> = Scope<'static, L>;
+type CancelWaitOf<L> = CancelWait<'static, L>;
 /// What a wait has beside its node: how it finds its owner.
 type HandleOf<L> = &'static SlotOf<L>;
 
@@ -28,6 +32,9 @@ macro_rules! each {
             ECLUSE_SIZE_CLAIM_WAIT: ClaimWaitOf,
             ECLUSE_SIZE_HOLD_WAIT: HoldWaitOf,
             ECLUSE_SIZE_HANDLE: HandleOf,
+            ECLUSE_SIZE_ROOT: RootOf,
+            ECLUSE_SIZE_SCOPE: ScopeOf,
+            ECLUSE_SIZE_CANCEL_WAIT: CancelWaitOf,
         }
     };
 }

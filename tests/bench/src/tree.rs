@@ -1,0 +1,350 @@
+//! The cancellation tree beside tokio-util's token: make a child, register, cancel, look, drop.
+//!
+//! Children and waits lie side by side in rooms that are made before the clock starts, as they would
+//! inside their tasks. Each phase is timed on its own.
+
+use std::{
+    hint::black_box,
+    mem::size_of,
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Instant,
+};
+
+use ecluse_core::{
+    Cx, Root, Scope, StdMutex,
+    cancel::{CancelWait, Kind},
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+use crate::{
+    measure::{Laps, Row, Turns},
+    peers::poll,
+};
+
+const GROUP: &str = "tree";
+
+/// Room for `n` things that are pinned where they lie.
+struct Room<T>(Vec<Option<T>>);
+
+impl<T> Room<T> {
+    fn new(n: usize) -> Self {
+        Self((0..n).map(|_| None).collect())
+    }
+
+    fn fill(&mut self, mut make: impl FnMut(usize) -> T, mut then: impl FnMut(Pin<&mut T>)) {
+        for (index, place) in self.0.iter_mut().enumerate() {
+            *place = Some(make(index));
+            if let Some(value) = place {
+                // SAFETY: Validity: the vector is not grown, and what is in it is dropped in place.
+                // Aliasing: one reference to each at a time.
+                then(unsafe { Pin::new_unchecked(value) });
+            }
+        }
+    }
+
+    fn each<'a>(&'a self) -> impl Iterator<Item = Pin<&'a T>> {
+        // SAFETY: Validity and Aliasing: as above, shared.
+        self.0
+            .iter()
+            .flatten()
+            .map(|value| unsafe { Pin::new_unchecked(value) })
+    }
+
+    fn clear(&mut self) {
+        self.0.iter_mut().for_each(|place| *place = None);
+    }
+}
+
+pub fn run(turns: Turns, rows: &mut Vec<Row>) {
+    let most = turns.crowds.last().copied().unwrap_or(1);
+    for n in [1, 1_000, 100_000].into_iter().filter(|n| *n <= most) {
+        waiters(turns, n, rows);
+        children(turns, n, rows);
+    }
+    looks(turns, rows);
+    looks_during_a_cancel(rows);
+}
+
+/// How often a small crowd's turn is repeated.
+fn repeats(n: usize) -> usize {
+    (2_000 / n).max(1)
+}
+
+/// Roots, each with n of something: many where n is small, so that a phase is long enough to time.
+struct Grove<R> {
+    n: usize,
+    roots: Vec<R>,
+}
+
+impl<R> Grove<R> {
+    fn new(n: usize, make: impl Fn() -> R) -> Self {
+        let roots = (0..repeats(n)).map(|_| make()).collect();
+        Self { n, roots }
+    }
+
+    /// The root of a place in the room, for as long as the caller says.
+    fn of<'a>(&self, place: usize) -> &'a R {
+        // SAFETY: Validity: the room is emptied before the grove goes. Aliasing: shared.
+        unsafe { &*core::ptr::from_ref(&self.roots[place / self.n]) }
+    }
+}
+
+/// n waits for one scope.
+fn waiters(turns: Turns, n: usize, rows: &mut Vec<Row>) {
+    const CASES: [&str; 3] = [
+        "register a waiter",
+        "cancel, a waiter",
+        "observe + drop a waiter",
+    ];
+    let all = n * repeats(n);
+
+    let mut room: Room<CancelWait<'_, StdMutex>> = Room::new(all);
+    let size = size_of::<CancelWait<'_, StdMutex>>();
+    rows.extend(turns.phases(
+        (GROUP, "ecluse Root", n),
+        CASES,
+        size,
+        all,
+        |laps: &mut Laps<3>| {
+            let grove = Grove::new(n, Root::<StdMutex>::new);
+            laps.lap(0, || {
+                room.fill(
+                    |place| grove.of(place).cx().cancelled(),
+                    |wait| assert!(poll(wait).is_pending()),
+                )
+            });
+            laps.lap(1, || {
+                grove
+                    .roots
+                    .iter()
+                    .for_each(|root| assert!(root.cancel(Kind::Explicit)))
+            });
+            laps.lap(2, || observe(&mut room));
+        },
+    ));
+
+    let mut room: Room<WaitForCancellationFuture<'_>> = Room::new(all);
+    let size = size_of::<WaitForCancellationFuture<'_>>();
+    rows.extend(turns.phases(
+        (GROUP, "tokio-util token", n),
+        CASES,
+        size,
+        all,
+        |laps: &mut Laps<3>| {
+            let grove = Grove::new(n, CancellationToken::new);
+            laps.lap(0, || {
+                room.fill(
+                    |place| grove.of(place).cancelled(),
+                    |wait| assert!(poll(wait).is_pending()),
+                )
+            });
+            laps.lap(1, || grove.roots.iter().for_each(CancellationToken::cancel));
+            laps.lap(2, || observe(&mut room));
+        },
+    ));
+}
+
+fn observe<F: Future>(room: &mut Room<F>) {
+    for place in &mut room.0 {
+        if let Some(wait) = place {
+            // SAFETY: as in `Room::fill`.
+            assert!(poll(unsafe { Pin::new_unchecked(wait) }).is_ready());
+        }
+        *place = None;
+    }
+}
+
+/// n children of one scope.
+fn children(turns: Turns, n: usize, rows: &mut Vec<Row>) {
+    const CASES: [&str; 3] = ["make a child", "cancel, a child", "drop a child"];
+    let all = n * repeats(n);
+
+    let mut room: Room<Scope<'_, StdMutex>> = Room::new(all);
+    let size = size_of::<Scope<'_, StdMutex>>();
+    rows.extend(turns.phases(
+        (GROUP, "ecluse Scope", n),
+        CASES,
+        size,
+        all,
+        |laps: &mut Laps<3>| {
+            let grove = Grove::new(n, Root::<StdMutex>::new);
+            let enter = |scope: Pin<&mut Scope<'_, StdMutex>>| {
+                black_box(scope.as_ref().enter());
+            };
+            laps.lap(0, || room.fill(|place| grove.of(place).cx().child(), enter));
+            laps.lap(1, || {
+                grove
+                    .roots
+                    .iter()
+                    .for_each(|root| assert!(root.cancel(Kind::Explicit)))
+            });
+            laps.lap(2, || room.clear());
+        },
+    ));
+
+    let mut room: Room<CancellationToken> = Room::new(all);
+    let size = size_of::<CancellationToken>();
+    rows.extend(turns.phases(
+        (GROUP, "tokio-util child token", n),
+        CASES,
+        size,
+        all,
+        |laps: &mut Laps<3>| {
+            let grove = Grove::new(n, CancellationToken::new);
+            laps.lap(0, || {
+                room.fill(
+                    |place| grove.of(place).child_token(),
+                    |child| drop(black_box(child)),
+                )
+            });
+            laps.lap(1, || grove.roots.iter().for_each(CancellationToken::cancel));
+            laps.lap(2, || room.clear());
+        },
+    ));
+
+    // Live ones: what a short child costs under a scope that goes on.
+    let cases = ["make + drop a live child"];
+    let root = Root::<StdMutex>::new();
+    let mut room: Room<Scope<'_, StdMutex>> = Room::new(n);
+    room.fill(|_| root.cx().child(), |scope| _ = scope.as_ref().enter());
+    rows.extend(turns.phases(
+        (GROUP, "ecluse Scope", n),
+        cases,
+        0,
+        20_000,
+        |laps: &mut Laps<1>| {
+            laps.lap(0, || {
+                for _ in 0..20_000 {
+                    let scope = std::pin::pin!(root.cx().child());
+                    black_box(scope.as_ref().enter());
+                }
+            });
+        },
+    ));
+    drop(room);
+
+    let token = CancellationToken::new();
+    let mut room: Room<CancellationToken> = Room::new(n);
+    room.fill(|_| token.child_token(), |_| ());
+    rows.extend(turns.phases(
+        (GROUP, "tokio-util child token", n),
+        cases,
+        0,
+        20_000,
+        |laps: &mut Laps<1>| {
+            laps.lap(0, || {
+                for _ in 0..20_000 {
+                    black_box(token.child_token());
+                }
+            });
+        },
+    ));
+}
+
+/// The question, with nothing else going on.
+fn looks(turns: Turns, rows: &mut Vec<Row>) {
+    const LOOKS: usize = 20_000;
+    let root = Root::<StdMutex>::new();
+    let scope = std::pin::pin!(root.cx().child());
+    let cx = scope.as_ref().enter();
+    rows.push(
+        turns.row((GROUP, "is_cancelled", "ecluse Scope", 1), 0, LOOKS, || {
+            for _ in 0..LOOKS {
+                assert!(!black_box(black_box(cx).is_cancelled()));
+            }
+        }),
+    );
+    let parent = CancellationToken::new();
+    let token = parent.child_token();
+    rows.push(turns.row(
+        (GROUP, "is_cancelled", "tokio-util child token", 1),
+        0,
+        LOOKS,
+        || {
+            for _ in 0..LOOKS {
+                assert!(!black_box(black_box(&token).is_cancelled()));
+            }
+        },
+    ));
+}
+
+/// The longest that the question takes while another thread cancels 10^6 children, in percent of
+/// that cancel (`x`). The best of a few rounds: a thread that was not running was not asking.
+fn looks_during_a_cancel(rows: &mut Vec<Row>) {
+    const CHILDREN: usize = 1_000_000;
+    const ROUNDS: usize = 21;
+
+    /// Asks until the cancel is over: the longest in ns, and the cancel's time in ns.
+    fn round(ask: impl Fn() -> bool + Sync, cancel: impl FnOnce()) -> (f64, f64) {
+        let (ready, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        thread::scope(|threads| {
+            let asker = threads.spawn(|| {
+                let mut longest = 0.0f64;
+                while !over.load(Ordering::Relaxed) {
+                    let start = Instant::now();
+                    black_box(ask());
+                    longest = longest.max(start.elapsed().as_secs_f64());
+                    ready.store(true, Ordering::Relaxed);
+                }
+                longest * 1e9
+            });
+            while !ready.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+            let start = Instant::now();
+            cancel();
+            let took = start.elapsed().as_secs_f64() * 1e9;
+            over.store(true, Ordering::Relaxed);
+            (asker.join().expect("the asker"), took)
+        })
+    }
+
+    let mut best = |implementation, mut one: Box<dyn FnMut() -> (f64, f64)>| {
+        let rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| one()).collect();
+        let (longest, took) = rounds
+            .into_iter()
+            .min_by(|one, two| one.0.total_cmp(&two.0))
+            .expect("a round");
+        rows.push(Row {
+            group: GROUP,
+            case: "longest look in a cancel (x: %)",
+            implementation,
+            n: CHILDREN,
+            x: longest / took * 100.0,
+            ns: longest,
+            heap_bytes: 0.0,
+            future_bytes: 0,
+        });
+    };
+
+    let mut room: Room<Scope<'_, StdMutex>> = Room::new(CHILDREN);
+    best(
+        "ecluse Scope",
+        Box::new(move || {
+            let root = Root::<StdMutex>::new();
+            // SAFETY: Validity: the room is empty again before the root goes. Aliasing: shared.
+            let cx: Cx<'_, StdMutex> = unsafe { core::mem::transmute(root.cx()) };
+            room.fill(|_| cx.child(), |scope| _ = scope.as_ref().enter());
+            let last = room.each().last().expect("a child").enter();
+            let times = round(
+                || last.is_cancelled(),
+                || assert!(root.cancel(Kind::Explicit)),
+            );
+            room.clear();
+            times
+        }),
+    );
+    best(
+        "tokio-util child token",
+        Box::new(|| {
+            let token = CancellationToken::new();
+            let children: Vec<CancellationToken> =
+                (0..CHILDREN).map(|_| token.child_token()).collect();
+            let times = round(|| children[CHILDREN - 1].is_cancelled(), || token.cancel());
+            drop(children);
+            times
+        }),
+    );
+}
