@@ -4,10 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use crate::acts;
+
 /// ecluse on a real HTTP service under load, beside what is written by hand.
 ///
-/// A bearer token expires, and is revoked, while hundreds of requests use it. Somebody has to renew it, once,
-/// while a part of the clients is cut off at random moments.
+/// Act one, `renewal`: a bearer token expires, and is revoked, while hundreds of requests use it. Somebody has to
+/// renew it, once, while a part of the clients is cut off at random moments.
+///
+/// Act two, `coalescing`: a proxy before a slow package index. Each document is to be fetched once, however many ask for it,
+/// while those who do are cut off.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "demo", bin_name = "cargo xtask demo")]
 pub(crate) struct Args {
@@ -17,7 +22,10 @@ pub(crate) struct Args {
     /// The part of the requests that is cut off at a random moment: 0 to 1.
     #[arg(long, default_value_t = 0.33, value_parser = fraction)]
     pub(crate) cut: f64,
-    /// How long each run goes on.
+    /// One act only.
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(acts::ALL.iter().map(|act| act.name())))]
+    pub(crate) act: Option<String>,
+    /// How long each run goes on (act two: three quarters of it at most).
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(crate) seconds: u32,
     /// Where the random choices come from.
@@ -26,7 +34,7 @@ pub(crate) struct Args {
     /// What the service and the clients run on.
     #[arg(long, default_value = "tokio")]
     pub(crate) runtime: On,
-    /// One run more: by hand with an async mutex and the re-check that most forget.
+    /// One run more of each act: by hand as a careful author does it after some accidents.
     #[arg(long)]
     pub(crate) careful: bool,
     /// Only the run with ecluse: to try many seeds.
@@ -41,6 +49,21 @@ pub(crate) struct Args {
     /// How long the service takes to make one, in milliseconds.
     #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) mint_ms: u64,
+    /// Act two: how many requests all clients make together in a run.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) requests: u64,
+    /// Act two: how many documents they want.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) documents: u32,
+    /// Act two: how long the proxy keeps a document, in milliseconds.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub(crate) keep_ms: u64,
+    /// Act two: how long the upstream takes for a document, in milliseconds, on average.
+    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    pub(crate) upstream_ms: u64,
+    /// Act two: how many documents the upstream makes at the same time.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) workers: u32,
 }
 
 /// The runtimes.

@@ -17,11 +17,7 @@ use crate::{
     runtime::{Runtime, Tasks},
 };
 
-/// A cut-off comes within this time, if the request is still under way.
-const CUT_WITHIN_MS: u64 = 60;
-/// The clients rest between two requests so that all together make about so many a second: what two
-/// cores serve. They rest this long at least, on average.
-const REQUESTS_A_SECOND: u64 = 4000;
+/// The clients rest so long between two requests, on average, at least.
 const REST_MS: u64 = 20;
 
 /// Why a request failed.
@@ -29,7 +25,7 @@ const REST_MS: u64 = 20;
 pub(crate) enum Failed {
     /// `invalid_grant`: the session is over, for all.
     SignedOut,
-    /// Refused again and again: each token had ended when it was looked at.
+    /// The service would not: it refused again and again, or had nothing to give.
     Refused,
     /// No connection, or an answer that nobody expects. This is the machine's doing.
     Transport,
@@ -49,6 +45,19 @@ pub(crate) trait Work: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Failed>> + Send + 'static;
 }
 
+/// How long the clients go on, and how hasty they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// They rest so that all together make about so many requests a second: what two cores serve.
+    pub(crate) a_second: u64,
+    /// No new request after this …
+    pub(crate) end: Instant,
+    /// … nor when all have made so many together.
+    pub(crate) requests: u64,
+    /// A cut-off comes within this time, if the request is still under way.
+    pub(crate) cut_within: Duration,
+}
+
 /// What came of the requests.
 #[derive(Debug, Default)]
 pub(crate) struct Outcomes {
@@ -65,8 +74,8 @@ pub(crate) struct Outcomes {
 
 impl Outcomes {
     /// All its memory is taken here, so that it does not count as the run's.
-    pub(crate) fn new(args: &Args) -> Self {
-        let most = u64::from(args.seconds) * REQUESTS_A_SECOND * 3;
+    pub(crate) fn new(args: &Args, a_second: u64) -> Self {
+        let most = u64::from(args.seconds) * a_second * 3;
         Self {
             latencies: Mutex::new(Vec::with_capacity(most.min(1 << 20) as usize)),
             ..Self::default()
@@ -82,6 +91,19 @@ impl Outcomes {
         let mut latencies = std::mem::take(&mut *latencies);
         latencies.sort_unstable();
         latencies
+    }
+
+    /// Counts a request as begun, unless that would be more than `most`.
+    fn one_more(&self, most: u64) -> bool {
+        let more = |begun| (begun < most).then_some(begun + 1);
+        self.begun
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .is_ok()
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        let all = [&self.signed_out, &self.refused, &self.transport];
+        all.into_iter().map(get).sum()
     }
 
     fn count(&self, ended: Option<Result<(), Failed>>, took: Duration) {
@@ -103,15 +125,20 @@ impl Outcomes {
     }
 }
 
-/// Spawns all clients; they make no new request after `end`.
+/// A count, when it has been counted.
+pub(crate) fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+/// Spawns all clients.
 pub(crate) fn spawn<R: Runtime>(
     tasks: &Tasks<R>,
     args: &Args,
-    end: Instant,
+    pace: Pace,
     outcomes: &Arc<Outcomes>,
     work: &Arc<impl Work>,
 ) {
-    let cycle = u64::from(args.clients) * 1000 / REQUESTS_A_SECOND;
+    let cycle = u64::from(args.clients) * 1000 / pace.a_second;
     outcomes
         .clients
         .store(args.clients as usize, Ordering::Relaxed);
@@ -125,7 +152,7 @@ pub(crate) fn spawn<R: Runtime>(
             random: fastrand::Rng::with_seed(seed),
             cut: args.cut,
             rest_ms: 2 * cycle.max(REST_MS),
-            end,
+            pace,
         };
         tasks.spawn(one.run());
     }
@@ -139,7 +166,7 @@ struct Client<R, W> {
     random: fastrand::Rng,
     cut: f64,
     rest_ms: u64,
-    end: Instant,
+    pace: Pace,
 }
 
 /// Counts a client as ended, whatever ends it.
@@ -156,12 +183,11 @@ impl<R: Runtime, W: Work> Client<R, W> {
         let _alive = Alive(Arc::clone(&self.outcomes));
         loop {
             let rest = Duration::from_millis(self.random.u64(0..=self.rest_ms));
-            R::sleep(rest.min(self.end.saturating_duration_since(Instant::now()))).await;
+            R::sleep(rest.min(self.pace.end.saturating_duration_since(Instant::now()))).await;
             let begun = Instant::now();
-            if begun >= self.end {
+            if begun >= self.pace.end || !self.outcomes.one_more(self.pace.requests) {
                 return;
             }
-            self.outcomes.begun.fetch_add(1, Ordering::Relaxed);
             let request = Arc::clone(&self.work).request(self.number);
             let ended = if self.random.f64() < self.cut {
                 self.cut_off(request).await
@@ -177,7 +203,8 @@ impl<R: Runtime, W: Work> Client<R, W> {
     where
         F: Future<Output = Result<(), Failed>> + Send + 'static,
     {
-        let limit = Duration::from_micros(self.random.u64(0..CUT_WITHIN_MS * 1000));
+        let limit =
+            Duration::from_micros(self.random.u64(0..self.pace.cut_within.as_micros() as u64));
         match self.random.u8(0..3) {
             // A task of its own that is aborted.
             0 => {

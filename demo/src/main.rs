@@ -3,7 +3,7 @@
 //!
 //! | room | holds |
 //! |---|---|
-//! | `acts` | what is shown, an act each; so far `renewal`: a token that ends while it is in use |
+//! | `acts` | what is shown, an act each: `renewal`, a token that ends while it is in use; `coalescing`, a proxy before a slow upstream |
 //! | `load` | the clients of a run and their cut-offs |
 //! | `watch` | the bounded wait for the clients' end, and who hangs |
 //! | `timeline` | what everybody did when |
@@ -53,8 +53,9 @@ fn main() -> ExitCode {
         args.cut * 100.0,
         args.seed,
     );
-    let (mut panels, mut kept) = (Vec::new(), true);
-    for act in acts::ALL {
+    let (mut parts, mut kept) = (Vec::new(), true);
+    let wanted = |act: &&&dyn acts::Act| args.act.as_deref().is_none_or(|name| name == act.name());
+    for act in acts::ALL.iter().filter(wanted) {
         println!("\n{}", act.title());
         let scene = act.perform(&args);
         println!("\n{}", scene.table);
@@ -66,9 +67,13 @@ fn main() -> ExitCode {
             println!("BROKEN: {broken}");
         }
         kept &= scene.verdict.broken.is_empty();
-        panels.extend(scene.panels);
+        parts.push(picture::Part {
+            title: act.title(),
+            words: scene.words,
+            panels: scene.panels,
+        });
     }
-    match draw(&args, &panels) {
+    match draw(&args, &parts) {
         Ok(path) => println!("timeline: {}", path.display()),
         Err(error) => println!("timeline: not written ({error})"),
     }
@@ -80,7 +85,7 @@ fn main() -> ExitCode {
 }
 
 /// Writes the picture: where it is wanted, or to `ecluse/demo.svg` of the target directory.
-fn draw(args: &Args, panels: &[picture::Panel]) -> io::Result<PathBuf> {
+fn draw(args: &Args, parts: &[picture::Part]) -> io::Result<PathBuf> {
     let path = args.svg.clone().unwrap_or_else(|| {
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
@@ -91,6 +96,6 @@ fn draw(args: &Args, panels: &[picture::Panel]) -> io::Result<PathBuf> {
     if let Some(directory) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
         fs::create_dir_all(directory)?;
     }
-    fs::write(&path, picture::draw(panels))?;
+    fs::write(&path, picture::draw(parts))?;
     path.canonicalize()
 }

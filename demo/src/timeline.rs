@@ -1,17 +1,20 @@
 //! What every client did when: spans that end with whatever ends the client's future, and what each
 //! does at this moment.
+//!
+//! Invariant: what a client does at this moment is what it began last, until that ends. (A server may
+//! see the end of a request that was cut off after the next one has begun.)
 
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 /// What a client was doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u64)]
 pub(crate) enum Doing {
     /// Its request.
     Requesting = 1,
@@ -29,7 +32,9 @@ impl Doing {
     }
 }
 
-const RESTING: u8 = 0;
+const RESTING: u64 = 0;
+/// Below this, what is done; above it, which step that was.
+const STEP: u64 = 8;
 
 /// One stretch of a client's time, from the beginning of the run.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +43,8 @@ pub(crate) struct Span {
     from: u32,
     to: u32,
     pub(crate) doing: Doing,
+    /// The thing that it was about, if there are several.
+    pub(crate) about: u32,
     /// It did not end by itself.
     pub(crate) cut_off: bool,
 }
@@ -59,7 +66,7 @@ const MOST: usize = 1 << 20;
 pub(crate) struct Timeline {
     start: Instant,
     spans: Mutex<Vec<Span>>,
-    now: Box<[AtomicU8]>,
+    now: Box<[AtomicU64]>,
     steps: AtomicU64,
     busy: AtomicU32,
     most_busy: AtomicU32,
@@ -79,7 +86,7 @@ impl Timeline {
         Self {
             start: Instant::now(),
             spans: Mutex::new(Vec::with_capacity(MOST)),
-            now: (0..clients).map(|_| AtomicU8::new(RESTING)).collect(),
+            now: (0..clients).map(|_| AtomicU64::new(RESTING)).collect(),
             steps: AtomicU64::new(0),
             busy: AtomicU32::new(0),
             most_busy: AtomicU32::new(0),
@@ -91,15 +98,18 @@ impl Timeline {
     }
 
     /// `client` begins to do this.
-    pub(crate) fn begin(self: &Arc<Self>, client: u32, doing: Doing) -> Open {
-        self.now[client as usize].store(doing as u8, Ordering::Relaxed);
-        self.steps.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn begin(self: &Arc<Self>, client: u32, doing: Doing, about: u32) -> Open {
+        let step = self.steps.fetch_add(1, Ordering::Relaxed);
+        let now = step * STEP + doing as u64;
+        self.now[client as usize].store(now, Ordering::Relaxed);
         let busy = self.busy.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_busy.fetch_max(busy, Ordering::Relaxed);
         Open {
             timeline: Arc::clone(self),
             client,
             doing,
+            about,
+            now,
             from: self.micros(),
             cut_off: true,
         }
@@ -119,10 +129,10 @@ impl Timeline {
     pub(crate) fn doings(&self) -> Doings {
         let mut doings = Doings::default();
         for client in &self.now {
-            match client.load(Ordering::Relaxed) {
+            match client.load(Ordering::Relaxed) % STEP {
                 RESTING => {}
-                doing if doing == Doing::Requesting as u8 => doings.requesting += 1,
-                doing if doing == Doing::Waiting as u8 => doings.waiting += 1,
+                doing if doing == Doing::Requesting as u64 => doings.requesting += 1,
+                doing if doing == Doing::Waiting as u64 => doings.waiting += 1,
                 _ => doings.holding += 1,
             }
         }
@@ -148,6 +158,8 @@ pub(crate) struct Open {
     timeline: Arc<Timeline>,
     client: u32,
     doing: Doing,
+    about: u32,
+    now: u64,
     from: u32,
     cut_off: bool,
 }
@@ -161,7 +173,13 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         let timeline = &*self.timeline;
-        timeline.now[self.client as usize].store(RESTING, Ordering::Relaxed);
+        // Unless it has begun something else.
+        let _ = timeline.now[self.client as usize].compare_exchange(
+            self.now,
+            RESTING,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
         timeline.steps.fetch_add(1, Ordering::Relaxed);
         timeline.busy.fetch_sub(1, Ordering::Relaxed);
         let span = Span {
@@ -169,6 +187,7 @@ impl Drop for Open {
             from: self.from,
             to: timeline.micros(),
             doing: self.doing,
+            about: self.about,
             cut_off: self.cut_off,
         };
         let mut spans = timeline.spans();

@@ -17,8 +17,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    args::Args,
-    load::Outcomes,
+    load::{Outcomes, get},
     runtime::{Runtime, Tasks},
     timeline::Timeline,
 };
@@ -28,6 +27,15 @@ const LOOK: Duration = Duration::from_millis(25);
 const STILL: u32 = 40;
 /// How long the end of the clients is waited for after the end of the run: as long again, and at least this.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// When a run is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    /// The clients make no new request after this.
+    pub(crate) within: Duration,
+    /// They may be done before; and whoever hangs before is seen to hang.
+    pub(crate) early: bool,
+}
 
 /// What became of the clients.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +49,13 @@ pub(crate) struct Ending {
 pub(crate) async fn until_ended<R: Runtime>(
     tasks: &Tasks<R>,
     name: &str,
-    args: &Args,
+    end: End,
     outcomes: &Outcomes,
     timeline: &Timeline,
     extra: impl Fn() -> String,
 ) -> Ending {
-    let end = Duration::from_secs(args.seconds.into());
-    let patience = end + end.max(PATIENCE);
+    let End { within, early } = end;
+    let patience = within + within.max(PATIENCE);
     let mut progress = Progress::new(name);
     let (mut steps, mut at, mut still) = (0, Duration::ZERO, 0);
     loop {
@@ -63,7 +71,7 @@ pub(crate) async fn until_ended<R: Runtime>(
             (steps, at, still) = (moved, now, 0);
         }
         progress.show(outcomes, timeline, &extra, false);
-        if now < end {
+        if !early && now < within {
             continue;
         }
         let doings = timeline.doings();
@@ -113,8 +121,6 @@ impl<'a> Progress<'a> {
             return;
         }
         self.shown = Some(Instant::now());
-        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let failed = get(&outcomes.signed_out) + get(&outcomes.refused) + get(&outcomes.transport);
         let doings = timeline.doings();
         let line = format!(
             "{:<19} {:>4.1} s  {:>6} ok  {:>5} cut off  {:>5} failed  {:>4} in flight  {:>4} waiting  {}",
@@ -122,7 +128,7 @@ impl<'a> Progress<'a> {
             timeline.elapsed().as_secs_f64(),
             get(&outcomes.ok),
             get(&outcomes.cut_off),
-            failed,
+            outcomes.failures(),
             doings.requesting + doings.holding,
             doings.waiting,
             extra(),

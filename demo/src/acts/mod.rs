@@ -4,19 +4,26 @@
 //! An act takes clients from `load`, HTTP from `http`, and tells what happened to a `Timeline`.
 //! To add one: implement [`Act`], name it in [`ALL`].
 
+mod coalescing;
 mod renewal;
 
 use crate::{
     args::Args,
-    report::{picture::Panel, table::Table},
+    report::{
+        picture::{Panel, Words},
+        table::Table,
+    },
 };
 
 /// All acts, in the order in which they are shown.
-pub(crate) const ALL: &[&dyn Act] = &[&renewal::Renewal];
+pub(crate) const ALL: &[&dyn Act] = &[&renewal::Renewal, &coalescing::Coalescing];
 
 pub(crate) trait Act {
     /// What it is about, in one line.
     fn title(&self) -> &'static str;
+
+    /// What it is called on the command line.
+    fn name(&self) -> &'static str;
 
     /// Runs it, showing how it goes.
     fn perform(&self, args: &Args) -> Scene;
@@ -25,6 +32,8 @@ pub(crate) trait Act {
 /// What an act adds to the report.
 pub(crate) struct Scene {
     pub(crate) table: Table,
+    /// What is said in its part of the picture.
+    pub(crate) words: &'static Words,
     pub(crate) panels: Vec<Panel>,
     /// Remarks on the numbers: what the machine did to them.
     pub(crate) notes: Vec<String>,

@@ -1,13 +1,32 @@
-//! The picture: for each run a panel, all on one time axis. In a panel: when the clients had a valid
-//! token, how many waited and how many renewed, and a lane for some of the clients. A panel may show a
-//! stretch of another close up. Plain SVG without scripts, for light and dark pages.
+//! The picture: for each act its panels, one for each run, all of an act on one time axis. In a panel:
+//! when there was what the clients need, how many waited and how many got it for all, and a lane for
+//! some of the clients. A panel may show a stretch of another close up. Plain SVG without scripts, for
+//! light and dark pages.
 //!
 //! Invariant: what is drawn of a client is what its spans say; spans are merged only where the gap is
 //! less than can be seen.
 
 use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
+use super::axis::Axis;
 use crate::timeline::{Doing, Span};
+
+/// What an act shows.
+pub(crate) struct Part {
+    pub(crate) title: &'static str,
+    pub(crate) words: &'static Words,
+    pub(crate) panels: Vec<Panel>,
+}
+
+/// How an act calls what is drawn.
+pub(crate) struct Words {
+    /// What the clients need.
+    pub(crate) strip: &'static str,
+    /// What one does for all.
+    pub(crate) holding: &'static str,
+    /// What the colours mean.
+    pub(crate) legend: [(&'static str, &'static str); 7],
+}
 
 /// What is to be drawn of a run.
 pub(crate) struct Panel {
@@ -27,10 +46,11 @@ pub(crate) struct Panel {
     pub(crate) close_up: Option<(Duration, Duration)>,
 }
 
-const LEFT: f64 = 130.0;
-const WIDTH: f64 = 1050.0;
+pub(super) const LEFT: f64 = 130.0;
+pub(super) const WIDTH: f64 = 1050.0;
 const RIGHT: f64 = 24.0;
-const TOP: f64 = 62.0;
+/// The height of an act's title and legend.
+const TOP: f64 = 84.0;
 /// Heights within a panel.
 const HEAD: f64 = 48.0;
 const STRIP: f64 = 12.0;
@@ -39,8 +59,6 @@ const LANE: f64 = 11.0;
 const LANES: usize = 12;
 const GAP: f64 = 36.0;
 const PANEL: f64 = HEAD + STRIP + 6.0 + AREA + 8.0 + LANE * LANES as f64 + GAP;
-/// The axis ends so much after the shortest run at least, however long the longest goes on.
-const AXIS: f64 = 1.35;
 /// Less than this cannot be seen.
 const PIXEL: f64 = 0.7;
 
@@ -53,96 +71,62 @@ const STYLE: &str = "text{font:15px 'DejaVu Sans',Verdana,sans-serif;fill:#24292
 .r{fill:#57616b}.w{fill:#d9a520}.m{fill:#4f94ff}.o{fill:#3fb968}.h{fill:#5c2b2e}.d{fill:#f85149}.v{fill:#3d6b4b}.l{fill:#9aa4af}\
 .c{stroke:#ff6a62}}";
 
-/// What the colours mean.
-const LEGEND: [(&str, &str); 7] = [
-    ("r", "request"),
-    ("w", "waits"),
-    ("m", "renews"),
-    ("o", "took over from one cut off"),
-    ("h", "nothing moves"),
-    ("v", "token valid"),
-    ("d", "token dead"),
-];
-
-/// Seconds to pixels.
-#[derive(Clone, Copy)]
-struct Axis {
-    from: f64,
-    seconds: f64,
-}
-
-impl Axis {
-    fn of(panels: &[Panel]) -> Self {
-        let whole = panels.iter().filter(|panel| panel.close_up.is_none());
-        let ends = || whole.clone().map(|panel| panel.end.as_secs_f64());
-        let shortest = ends().fold(f64::INFINITY, f64::min).max(0.1);
-        let longest = ends().fold(0.1, f64::max);
-        Self {
-            from: 0.0,
-            seconds: longest.min(shortest * AXIS),
-        }
-    }
-
-    fn close_up((from, to): (Duration, Duration)) -> Self {
-        Self {
-            from: from.as_secs_f64(),
-            seconds: to.saturating_sub(from).as_secs_f64().max(0.001),
-        }
-    }
-
-    fn x(self, at: Duration) -> f64 {
-        LEFT + WIDTH * ((at.as_secs_f64() - self.from) / self.seconds).clamp(0.0, 1.0)
-    }
-
-    fn ends(self, at: Duration) -> bool {
-        at.as_secs_f64() <= self.from + self.seconds
-    }
-
-    fn shows(self, span: &Span) -> bool {
-        span.to().as_secs_f64() >= self.from && self.ends(span.from())
-    }
-}
-
-pub(crate) fn draw(panels: &[Panel]) -> String {
-    let axis = Axis::of(panels);
-    let (width, height) = (LEFT + WIDTH + RIGHT, TOP + PANEL * panels.len() as f64);
+pub(crate) fn draw(parts: &[Part]) -> String {
+    let high = |part: &Part| TOP + PANEL * part.panels.len() as f64;
+    let (width, height) = (LEFT + WIDTH + RIGHT, parts.iter().map(high).sum::<f64>());
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\
          <style>{STYLE}</style><rect class=\"p\" width=\"100%\" height=\"100%\"/>\n"
     );
-    legend(&mut svg);
-    for (number, panel) in panels.iter().enumerate() {
-        Drawing {
-            svg: &mut svg,
-            panel,
-            axis: panel.close_up.map_or(axis, Axis::close_up),
-            top: TOP + PANEL * number as f64,
+    let mut top = 0.0;
+    for part in parts {
+        let axis = Axis::of(&part.panels);
+        legend(&mut svg, part, top);
+        for (number, panel) in part.panels.iter().enumerate() {
+            Drawing {
+                svg: &mut svg,
+                words: part.words,
+                panel,
+                axis: panel.close_up.map_or(axis, Axis::close_up),
+                top: top + TOP + PANEL * number as f64,
+            }
+            .draw();
         }
-        .draw();
+        top += high(part);
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-fn legend(svg: &mut String) {
-    let mut x = LEFT;
-    for (class, text) in LEGEND {
+fn legend(svg: &mut String, part: &Part, top: f64) {
+    let _ = writeln!(
+        svg,
+        "<text class=\"b\" x=\"{LEFT}\" y=\"{}\">{}</text>",
+        top + 28.0,
+        escape(part.title)
+    );
+    let (mut x, y) = (LEFT, top + 42.0);
+    for (class, text) in part.words.legend {
         let _ = write!(
             svg,
-            "<rect class=\"{class}\" x=\"{x}\" y=\"18\" width=\"18\" height=\"12\"/><text x=\"{}\" y=\"29\">{text}</text>",
-            x + 24.0
+            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"18\" height=\"12\"/><text x=\"{}\" y=\"{}\">{text}</text>",
+            x + 24.0,
+            y + 11.0
         );
         x += 42.0 + 7.7 * text.chars().count() as f64;
     }
     let _ = writeln!(
         svg,
-        "<path class=\"c\" d=\"M{x} 16v16\"/><text x=\"{}\" y=\"29\">cut off</text>",
-        x + 8.0
+        "<path class=\"c\" d=\"M{x} {}v16\"/><text x=\"{}\" y=\"{}\">cut off</text>",
+        y - 2.0,
+        x + 8.0,
+        y + 11.0
     );
 }
 
 struct Drawing<'a> {
     svg: &'a mut String,
+    words: &'static Words,
     panel: &'a Panel,
     axis: Axis,
     top: f64,
@@ -156,7 +140,7 @@ impl Drawing<'_> {
             "<text class=\"b\" x=\"{LEFT}\" y=\"{}\">{}</text><text x=\"{}\" y=\"{}\">{}</text>\n",
             top + 16.0,
             escape(&panel.name),
-            LEFT + 210.0,
+            LEFT + 226.0,
             top + 16.0,
             escape(&panel.summary),
         ));
@@ -241,9 +225,9 @@ impl Drawing<'_> {
         ));
     }
 
-    /// When there was a valid token.
+    /// When there was what the clients need.
     fn strip(&mut self, y: f64) {
-        self.label(y + 11.0, "token");
+        self.label(y + 11.0, self.words.strip);
         let end = self
             .axis
             .x(self.panel.end.max(self.panel.open.min(self.panel.end)));
@@ -270,12 +254,12 @@ impl Drawing<'_> {
         }
     }
 
-    /// How many waited, and how many renewed, over the time.
+    /// How many waited, and how many held, over the time.
     fn crowd(&mut self, y: f64) {
         let waiting = self.area("w", y, |doing| doing == Doing::Waiting);
         let holding = self.area("m", y, Doing::holds);
         self.label(y + 11.0, &format!("waiting ≤ {waiting}"));
-        self.label(y + 28.0, &format!("renewing ≤ {holding}"));
+        self.label(y + 28.0, &format!("{} ≤ {holding}", self.words.holding));
         self.put(format_args!(
             "<path class=\"g\" d=\"M{LEFT} {:.1}h{WIDTH}\"/>\n",
             y + AREA

@@ -1,6 +1,6 @@
 //! A table on the terminal: a row for each question, a column for each run.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -59,6 +59,15 @@ impl fmt::Display for Table {
             .iter()
             .try_for_each(|(name, cells)| line(f, name, cells))
     }
+}
+
+/// The latency that `percent` of the requests did not exceed.
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> String {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(last * percent / 100).map_or_else(
+        || "–".to_owned(),
+        |latency| format!("{:.0} ms", latency.as_secs_f64() * 1e3),
+    )
 }
 
 #[cfg(test)]

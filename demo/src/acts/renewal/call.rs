@@ -121,7 +121,7 @@ impl<R: Runtime> Call<R> {
 
     /// From here on this client does that.
     pub(crate) fn begin(&self, doing: Doing) -> Open {
-        self.route.timeline.begin(self.client, doing)
+        self.route.timeline.begin(self.client, doing, 0)
     }
 
     fn http(&self, method: Method, path: &str) -> request::Builder {

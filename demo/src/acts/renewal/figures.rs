@@ -2,10 +2,7 @@
 //! promises of a `Line`.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -13,10 +10,28 @@ use super::{Scene, call::Renew, ledger::Counts, with_line::UnderLine};
 use crate::{
     acts::Verdict,
     args::Args,
-    load::Outcomes,
-    report::{picture::Panel, table::Table},
+    load::{Outcomes, get},
+    report::{
+        picture::{Panel, Words},
+        table::{Table, percentile},
+    },
     timeline::{Doing, Span},
     watch::Ending,
+};
+
+/// The words of its picture.
+static WORDS: Words = Words {
+    strip: "token",
+    holding: "renewing",
+    legend: [
+        ("r", "request"),
+        ("w", "waits"),
+        ("m", "renews"),
+        ("o", "took over from one cut off"),
+        ("h", "nothing moves"),
+        ("v", "token valid"),
+        ("d", "token dead"),
+    ],
 };
 
 /// A run, when it is over.
@@ -53,15 +68,6 @@ impl Run {
         self.count(|span| span.doing == Doing::TakingOver)
     }
 
-    fn failures(&self) -> u64 {
-        let all = [
-            &self.outcomes.signed_out,
-            &self.outcomes.refused,
-            &self.outcomes.transport,
-        ];
-        all.into_iter().map(get).sum()
-    }
-
     fn ended_tokens(&self) -> u64 {
         self.counts.expired + self.counts.revoked
     }
@@ -74,7 +80,7 @@ impl Run {
                 self.ended_tokens(),
                 self.counts.minted,
                 self.counts.wasted,
-                self.failures(),
+                self.outcomes.failures(),
                 self.ending.hung,
                 self.clients,
             ),
@@ -127,19 +133,6 @@ impl Run {
     }
 }
 
-fn get(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
-}
-
-/// The latency that `percent` of the requests did not exceed.
-fn percentile(sorted: &[Duration], percent: usize) -> String {
-    let last = sorted.len().saturating_sub(1);
-    sorted.get(last * percent / 100).map_or_else(
-        || "–".to_owned(),
-        |latency| format!("{:.0} ms", latency.as_secs_f64() * 1e3),
-    )
-}
-
 fn table(runs: &[Run]) -> Table {
     let mut table = Table::new(runs.iter().map(|run| run.name));
     let mut row = |question: &str, answer: &dyn Fn(&Run) -> String| {
@@ -168,7 +161,7 @@ fn table(runs: &[Run]) -> Table {
         run.taken_over().to_string()
     });
     row("failures that clients saw", &|run| {
-        run.failures().to_string()
+        run.outcomes.failures().to_string()
     });
     row("  signed out", &outcome(|all| &all.signed_out));
     row("  refused 8 times", &outcome(|all| &all.refused));
@@ -272,6 +265,7 @@ pub(super) fn scene(args: &Args, runs: &[Run]) -> Scene {
     let line = line.expect("the act runs it");
     Scene {
         table,
+        words: &WORDS,
         panels: runs.iter().map(Run::panel).chain(line.close_up()).collect(),
         notes: runs.iter().flat_map(notes).collect(),
         verdict: Verdict {

@@ -31,7 +31,7 @@ use super::{Act, Scene};
 use crate::{
     args::{Args, On},
     http,
-    load::{self, Failed, Outcomes, Work},
+    load::{self, Failed, Outcomes, Pace, Work},
     memory,
     runtime::{AsyncStd, Runtime, Smol, Tasks, Tokio},
     timeline::Timeline,
@@ -40,12 +40,20 @@ use crate::{
 
 /// What a run leaves behind is waited for so long.
 const CLEARING: Duration = Duration::from_secs(5);
+/// What the clients make together.
+const REQUESTS_A_SECOND: u64 = 4000;
+/// So long after its beginning a request may be cut off.
+const CUT_WITHIN: Duration = Duration::from_millis(60);
 
 pub(crate) struct Renewal;
 
 impl Act for Renewal {
     fn title(&self) -> &'static str {
         "A token expires, and is revoked, while it is in use: who renews it?"
+    }
+
+    fn name(&self) -> &'static str {
+        "renewal"
     }
 
     fn perform(&self, args: &Args) -> Scene {
@@ -73,7 +81,7 @@ fn run<N: Renew>(args: &Args) -> Run {
 
 async fn run_on<R: Runtime, N: Renew>(tasks: Tasks<R>, args: &Args) -> Run {
     let timeline = Arc::new(Timeline::new(args.clients));
-    let outcomes = Arc::new(Outcomes::new(args));
+    let outcomes = Arc::new(Outcomes::new(args, REQUESTS_A_SECOND));
     let memory = memory::Before::now();
     let ledger = Arc::new(Ledger::new(Duration::from_millis(args.token_ms)));
     let address = endpoint::start(&tasks, args, &ledger).expect("a socket on the loopback");
@@ -86,14 +94,24 @@ async fn run_on<R: Runtime, N: Renew>(tasks: Tasks<R>, args: &Args) -> Run {
             timeline: Arc::clone(&timeline),
         }),
     });
-    let end = Instant::now() + Duration::from_secs(args.seconds.into());
-    load::spawn(&tasks, args, end, &outcomes, &clients);
+    let within = Duration::from_secs(args.seconds.into());
+    let pace = Pace {
+        a_second: REQUESTS_A_SECOND,
+        end: Instant::now() + within,
+        requests: u64::MAX,
+        cut_within: CUT_WITHIN,
+    };
+    load::spawn(&tasks, args, pace, &outcomes, &clients);
     drop(clients);
     let minted = || {
         let counts = ledger.counts();
         format!("{:>4} mints, {} wasted", counts.minted, counts.wasted)
     };
-    let ending = watch::until_ended(&tasks, N::NAME, args, &outcomes, &timeline, minted).await;
+    let end = watch::End {
+        within,
+        early: false,
+    };
+    let ending = watch::until_ended(&tasks, N::NAME, end, &outcomes, &timeline, minted).await;
     let memory = memory.peak();
     let counts = ledger.counts();
     // What has not ended is ended now; what it did until then comes into the timeline.
