@@ -3,7 +3,10 @@
 //! Said here and not left to the core's default: on a host, where another crate of the same build
 //! enables the core's `std`, the default is a mutex; these names mean the same everywhere.
 
-use ecluse_core::{CriticalSection, Handoff};
+use ecluse_core::{
+    CriticalSection, Handoff,
+    flight::{DefaultHash, NoClock, Promote},
+};
 
 /// [`ecluse_core::Slot`] under a critical section.
 pub type Slot<P = Handoff, O = ()> = ecluse_core::Slot<P, CriticalSection, O>;
@@ -33,6 +36,20 @@ pub type OwnedToken<O = ()> = ecluse_core::OwnedToken<CriticalSection, O>;
 /// [`ecluse_core::OwnedAcquireOutcome`] of a [`Line`].
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub type OwnedAcquireOutcome<O = ()> = ecluse_core::OwnedAcquireOutcome<CriticalSection, O>;
+
+/// [`ecluse_core::Flight`] under a critical section.
+pub type Flight<T, P = Promote, C = NoClock> = ecluse_core::Flight<T, P, CriticalSection, C>;
+
+/// [`ecluse_core::Group`] under a critical section. (Each bucket has a lock: a few are enough on a chip.)
+pub type Group<
+    K,
+    T,
+    P = Promote,
+    S = DefaultHash,
+    C = NoClock,
+    const BUCKETS: usize = 4,
+    const ALONE: usize = 0,
+> = ecluse_core::Group<K, T, P, CriticalSection, S, C, BUCKETS, ALONE>;
 
 /// [`ecluse_core::runtime::Tally`] under a critical section.
 pub type Tally = ecluse_core::runtime::Tally<CriticalSection>;

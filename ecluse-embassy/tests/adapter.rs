@@ -10,8 +10,8 @@ use std::{
 };
 
 use ecluse_embassy::{
-    AcquireOutcome, EmbassyTimer, Line, LineStatus, Outcome, Pool, Revocable, Slot, SlotExt, Tally,
-    Ticket, TimedOut, Token, WaitExt,
+    AcquireOutcome, EmbassyTimer, Flight, Group, Line, LineStatus, Outcome, Pool, Revocable, Slot,
+    SlotExt, Tally, Ticket, TimedOut, Token, WaitExt,
     runtime::{Clock, Inline, Spawn, SpawnError},
 };
 use embassy_executor::{Executor, SendSpawner, raw::TaskStorage};
@@ -49,7 +49,11 @@ fn statics_are_shared_and_tasks_are_sent() {
     static SLOT: Slot<Revocable> = Slot::new();
     static LINE: Line = Line::new();
     static TALLY: Tally = Tally::new();
+    static FLIGHT: Flight<u8> = Flight::new();
+    static GROUP: Group<u8, u8> = Group::new();
     is_sync::<Pool<Inline<64>, 2>>();
+    is_send(FLIGHT.run(|| async { 1 }));
+    is_send(GROUP.run(1, || async { 2 }));
     is_send(SLOT.claim_timeout(BOUND));
     is_send(SLOT.claim_with_stall_bound(BOUND));
     let ticket: Ticket<_> = TALLY.ticket(Inline::<64>::new(pending()));
