@@ -16,6 +16,8 @@ use std::{fs, path::Path};
 /// **The** list of examples that are programs of the host: package, example.
 const HOST: &[(&str, &str)] = &[
     ("ecluse-tokio", "renew"),
+    ("ecluse-tokio", "proxy"),
+    ("ecluse-tokio", "cached"),
     ("ecluse-smol", "renew_smol"),
     ("ecluse-embassy", "renew_embassy"),
 ];
