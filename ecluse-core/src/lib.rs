@@ -16,6 +16,7 @@ mod error;
 pub mod flight;
 pub mod line;
 pub mod observe;
+pub mod refresh;
 pub mod runtime;
 pub mod wait;
 
@@ -27,6 +28,7 @@ pub use crate::{
     error::{Closed, Outcome, Refused, TimedOut},
     flight::{Answer, Flight, Group, NoAnswer, Once},
     line::{AcquireIf, AcquireOutcome, ForeignToken, Generation, Line, LineStatus, Token},
+    refresh::Refresher,
     sync::{DefaultLock, Handle, Local, Lock, NoDefaultLock},
     wait::Wait,
 };

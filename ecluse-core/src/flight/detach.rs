@@ -147,7 +147,7 @@ where
     R: TableRef,
     M: FnOnce() -> F,
 {
-    pub(super) fn new(wait: Wait<ToTurn<R>>, spawn: S, tally: A, make: M) -> Self {
+    pub(crate) fn new(wait: Wait<ToTurn<R>>, spawn: S, tally: A, make: M) -> Self {
         Self {
             own: None,
             wait,

@@ -37,6 +37,8 @@ mod turn;
 
 #[cfg(feature = "alloc")]
 pub use self::detach::{Detached, Leader};
+#[cfg(feature = "alloc")]
+pub(crate) use self::table::{Bucket, sealed};
 pub use self::{
     answer::{Answer, NoAnswer, Part, Verdict},
     group::Group,

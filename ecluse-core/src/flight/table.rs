@@ -77,7 +77,7 @@ pub trait Table: Sized + sealed::Sealed {
     fn went_alone(&self, _key: &Self::Key) {}
 }
 
-pub(super) mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
@@ -95,7 +95,7 @@ impl Key for () {
 }
 
 /// A bucket with its lock.
-pub(super) type Bucket<T> = Protected<<T as Table>::Lock, Leaders<T>>;
+pub(crate) type Bucket<T> = Protected<<T as Table>::Lock, Leaders<T>>;
 
 /// The leaders of a bucket.
 pub(super) type Leaders<T> = Bunch<<T as Table>::Key, <T as Table>::Value, <T as Table>::Stamp>;

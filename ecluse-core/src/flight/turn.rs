@@ -35,7 +35,7 @@ pub enum Turn<T> {
 }
 
 impl<R: TableRef> Wait<ToTurn<R>> {
-    pub(super) fn turn(
+    pub(crate) fn turn(
         table: R,
         place: <R::Target as Table>::Place,
         key: <R::Target as Table>::Key,

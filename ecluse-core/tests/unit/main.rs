@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_flight`, `walks_group`, `walks_once`, `walks_relay`, `walks_detached` | each transition, step by step |
+//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_flight`, `walks_group`, `walks_once`, `walks_relay`, `walks_detached`, `walks_refresh` | each transition, step by step |
 //! | `revoke` | grants that are taken back |
 //! | `hostile`, `hostile_admission`, `hostile_flight` | wakers and hooks that come back or panic |
 //! | `guarded` | the order of a body's exit |
@@ -43,5 +43,6 @@ mod walks_flight;
 mod walks_group;
 mod walks_line;
 mod walks_once;
+mod walks_refresh;
 mod walks_relay;
 mod walks_slot;

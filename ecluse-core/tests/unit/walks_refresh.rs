@@ -1,0 +1,261 @@
+//! `Refresher`, step by step, on a clock that the test moves. The faults of credential caches in the
+//! field are tests here, each named after what went wrong.
+
+use std::{cell::RefCell, future::Future, pin::pin, time::Duration};
+
+use ecluse_core::{
+    Refresher,
+    refresh::{Breaker, Current, Minted, NoValue, Policy, Reader, Step},
+};
+
+use crate::{
+    clock::Hand,
+    kit::{Wakes, poll, poll_with, ready},
+    walks_flight::Gate,
+};
+
+type Cache = Refresher<u32, &'static str, Hand>;
+
+const POLICY: Policy = Policy::new()
+    .early(Duration::from_millis(10))
+    .back_off(Duration::from_millis(5), Duration::from_millis(20))
+    .breaker(3, Duration::from_millis(100))
+    .entropy(|| u64::MAX);
+const LIFE: Duration = Duration::from_millis(100);
+
+fn cache() -> (Hand, Cache) {
+    let clock = Hand::default();
+    (clock.clone(), Refresher::new(clock, POLICY))
+}
+
+/// One that must be over at its first poll.
+fn now<T>(question: impl Future<Output = T>) -> T {
+    ready(poll(pin!(question)))
+}
+
+/// A mint that succeeds at once.
+fn mint(value: u32) -> impl Future<Output = Result<Minted<u32>, &'static str>> {
+    async move { Ok(Minted::expires_in(value, LIFE)) }
+}
+
+async fn fails() -> Result<Minted<u32>, &'static str> {
+    Err("no")
+}
+
+async fn unneeded() -> Result<Minted<u32>, &'static str> {
+    unreachable!("nobody should mint")
+}
+
+fn value<E: std::fmt::Debug>(got: Result<Current<u32>, E>) -> u32 {
+    got.unwrap().value
+}
+
+#[test]
+fn a_valid_value_is_served_until_it_is_due_and_refreshed_by_one() {
+    let (clock, cache) = cache();
+    assert_eq!(value(now(cache.get(|| mint(1)))), 1);
+    clock.advance(89);
+    assert_eq!(value(now(cache.get(unneeded))), 1);
+    clock.advance(1);
+    // Due, and one refreshes in line …
+    let gate = Gate::default();
+    let mut early = pin!(cache.get(|| async {
+        gate.passed().await;
+        mint(2).await
+    }));
+    assert!(poll(early.as_mut()).is_pending());
+    // … while the others are served.
+    assert_eq!(value(now(cache.get(unneeded))), 1);
+    gate.open(0);
+    assert_eq!(value(ready(poll(early.as_mut()))), 2);
+    assert_eq!(value(now(cache.get(unneeded))), 2);
+    assert_eq!(cache.snapshot().successes, 2);
+}
+
+#[test]
+fn a_failed_early_refresh_destroys_no_valid_value() {
+    let (clock, cache) = cache();
+    assert_eq!(value(now(cache.get(|| mint(1)))), 1);
+    clock.advance(90);
+    assert_eq!(value(now(cache.get(fails))), 1);
+    // Within the pause nobody tries again.
+    assert_eq!(value(now(cache.get(unneeded))), 1);
+    clock.advance(8);
+    assert_eq!(value(now(cache.get(|| mint(2)))), 2);
+}
+
+#[test]
+fn a_cancelled_refresh_is_no_failure_and_destroys_no_valid_value() {
+    let (clock, cache) = cache();
+    assert_eq!(value(now(cache.get(|| mint(1)))), 1);
+    clock.advance(90);
+    let mut early = Box::pin(cache.get(std::future::pending::<Result<_, _>>));
+    assert!(poll(early.as_mut()).is_pending());
+    assert!(cache.snapshot().refreshing);
+    drop(early);
+    let snapshot = cache.snapshot();
+    assert_eq!(
+        (snapshot.failures, snapshot.valid, snapshot.refreshing),
+        (0, true, false)
+    );
+    assert_eq!(value(now(cache.get(|| mint(2)))), 2);
+}
+
+#[test]
+fn a_client_time_out_does_not_fail_the_load_for_those_who_wait() {
+    let (_, cache) = cache();
+    let mut first = Box::pin(cache.get(std::future::pending::<Result<_, _>>));
+    assert!(poll(first.as_mut()).is_pending());
+    let (wakes, waker) = Wakes::new();
+    let mut second = Box::pin(cache.get(|| mint(2)));
+    assert!(poll_with(second.as_mut(), &waker).is_pending());
+    let mut third = Box::pin(cache.get(unneeded));
+    assert!(poll(third.as_mut()).is_pending());
+    drop(first);
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(value(ready(poll(second.as_mut()))), 2);
+    assert_eq!(value(ready(poll(third.as_mut()))), 2);
+}
+
+#[test]
+fn failures_open_the_breaker_and_one_probe_closes_it() {
+    let steps = RefCell::new(Vec::new());
+    let clock = Hand::default();
+    let cache = Refresher::<u32, &str, Hand, ecluse_core::DefaultLock, _>::with_observer(
+        clock.clone(),
+        POLICY,
+        |step| steps.borrow_mut().push(step),
+    );
+    for _ in 0..3 {
+        assert_eq!(now(cache.get(fails)).unwrap_err(), NoValue::Failed("no"));
+    }
+    assert_eq!(cache.snapshot().breaker, Breaker::Open);
+    assert_eq!(now(cache.get(unneeded)).unwrap_err(), NoValue::Open);
+    clock.advance(100);
+    assert_eq!(cache.snapshot().breaker, Breaker::HalfOpen);
+    // A probe that is cancelled is no failure and no lock-out.
+    let mut probe = Box::pin(cache.get(std::future::pending::<Result<_, _>>));
+    assert!(poll(probe.as_mut()).is_pending());
+    let mut waits = Box::pin(cache.get(fails));
+    assert!(poll(waits.as_mut()).is_pending());
+    drop(probe);
+    assert_eq!(
+        ready(poll(waits.as_mut())).unwrap_err(),
+        NoValue::Failed("no")
+    );
+    assert_eq!(now(cache.get(unneeded)).unwrap_err(), NoValue::Open);
+    clock.advance(100);
+    assert_eq!(value(now(cache.get(|| mint(1)))), 1);
+    assert_eq!(cache.snapshot().breaker, Breaker::Closed);
+    let steps = steps.borrow();
+    let count = |wanted: Step| steps.iter().filter(|step| **step == wanted).count();
+    assert_eq!((count(Step::Opened), count(Step::Closed)), (2, 1));
+    assert_eq!(count(Step::Minting { early: false }), 6);
+    assert!(steps.contains(&Step::Failed { in_a_row: 4 }));
+}
+
+#[test]
+fn values_that_expire_on_arrival_make_no_busy_loop() {
+    let (_, cache) = cache();
+    for _ in 0..3 {
+        let got = now(cache.get(|| async { Ok(Minted::expires_in(1, Duration::ZERO)) }));
+        assert_eq!(got.unwrap_err(), NoValue::Expired);
+    }
+    assert_eq!(now(cache.get(unneeded)).unwrap_err(), NoValue::Open);
+}
+
+#[test]
+fn a_value_of_a_short_life_is_minted_once_a_life() {
+    let (clock, cache) = cache();
+    let mut mints = 0;
+    for _ in 0..100 {
+        let got = now(cache.get(|| {
+            mints += 1;
+            async { Ok(Minted::expires_in(1, Duration::from_millis(10))) }
+        }));
+        assert_eq!(value(got), 1);
+        clock.advance(1);
+    }
+    assert!((10..=20).contains(&mints), "{mints}");
+}
+
+#[test]
+fn a_late_refusal_of_an_older_value_renews_nothing() {
+    let (_, cache) = cache();
+    let first = now(cache.get(|| mint(1))).unwrap();
+    assert!(cache.invalidate(first.version));
+    assert!(!cache.snapshot().valid);
+    assert_eq!(now(cache.peek()), None);
+    let second = now(cache.get(|| mint(2))).unwrap();
+    assert_eq!(second.value, 2);
+    assert!(!cache.invalidate(first.version));
+    assert_eq!(value(now(cache.get(unneeded))), 2);
+    assert!(cache.snapshot().valid);
+}
+
+#[test]
+fn a_value_without_an_expiry_is_never_refreshed() {
+    let (clock, cache) = cache();
+    assert_eq!(
+        value(now(cache.get(|| async { Ok(Minted::for_ever(1)) }))),
+        1
+    );
+    clock.advance(u64::MAX / 2);
+    assert_eq!(value(now(cache.get(unneeded))), 1);
+}
+
+#[test]
+fn a_follower_decides_by_the_clock_after_its_wait() {
+    let (clock, cache) = cache();
+    let gate = Gate::default();
+    let mut leader = Box::pin(cache.get(|| async {
+        gate.passed().await;
+        mint(1).await
+    }));
+    assert!(poll(leader.as_mut()).is_pending());
+    let mut follower = Box::pin(cache.get(|| mint(2)));
+    assert!(poll(follower.as_mut()).is_pending());
+    gate.open(0);
+    assert_eq!(value(ready(poll(leader.as_mut()))), 1);
+    // It is polled so late that what it waited for has expired.
+    clock.advance(100);
+    assert_eq!(value(ready(poll(follower.as_mut()))), 2);
+}
+
+#[test]
+fn a_reader_clones_only_what_is_new() {
+    let (clock, cache) = cache();
+    let mut reader = Reader::new(&cache);
+    assert_eq!(reader.peek(), None);
+    assert_eq!(now(reader.get(|| mint(1))), Ok(&1));
+    assert_eq!(reader.peek(), Some(&1));
+    assert_eq!(now(reader.get(unneeded)), Ok(&1));
+    assert!(cache.invalidate(reader.version().unwrap()));
+    assert_eq!(reader.peek(), None);
+    assert_eq!(value(now(cache.get(|| mint(2)))), 2);
+    assert_eq!(now(reader.get(unneeded)), Ok(&2));
+    clock.advance(100);
+    assert_eq!((reader.peek(), *reader.last().unwrap().value), (None, 2));
+    assert_eq!(reader.refresher().snapshot().successes, 2);
+}
+
+#[test]
+fn priming_fails_loudly() {
+    let (_, cache) = cache();
+    assert_eq!(now(cache.prime(fails)).unwrap_err(), NoValue::Failed("no"));
+    let (_, cache) = self::cache();
+    let cache = now(cache.prime(|| mint(1))).unwrap();
+    assert_eq!(now(cache.peek()).unwrap().value, 1);
+    assert!(format!("{cache:?}").contains("valid: true"));
+}
+
+#[test]
+fn a_mint_that_asks_for_its_own_value_is_told_so() {
+    let (_, cache) = cache();
+    let got = now(cache.get(|| async {
+        let own = cache.get(unneeded).await;
+        assert!(matches!(own, Err(NoValue::NoRun(_))), "{own:?}");
+        mint(1).await
+    }));
+    assert_eq!(value(got), 1);
+}
