@@ -9,6 +9,7 @@ use critical_section as _; // its `std` implementation
 mod heap;
 mod measure;
 mod peers;
+mod permits;
 mod tree;
 mod uncontended;
 mod waiters;
@@ -43,6 +44,7 @@ const GROUPS: &[Group] = &[
     ("cancel-one", waiters::cancel),
     ("repoll", waiters::repoll),
     ("tree", tree::run),
+    ("permits", permits::run),
 ];
 
 fn main() -> Result<()> {

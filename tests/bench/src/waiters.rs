@@ -15,12 +15,12 @@ use crate::{
 };
 
 /// Room for `n` futures that are made, polled and dropped in place.
-struct Crowd<F> {
+pub struct Crowd<F> {
     room: Vec<Option<F>>,
 }
 
 impl<F: Future> Crowd<F> {
-    fn new(n: usize) -> Self {
+    pub fn new(n: usize) -> Self {
         Self {
             room: (0..n).map(|_| None).collect(),
         }
@@ -34,14 +34,14 @@ impl<F: Future> Crowd<F> {
             .map(|place| unsafe { Pin::new_unchecked(place) })
     }
 
-    fn register(&mut self, make: impl Fn() -> F) {
+    pub fn register(&mut self, make: impl Fn() -> F) {
         for mut place in self.all() {
             place.set(Some(make()));
             let _ = black_box(poll(place.as_pin_mut().expect("just made")));
         }
     }
 
-    fn observe(&mut self) {
+    pub fn observe(&mut self) {
         for mut place in self.all() {
             let ready = poll(place.as_mut().as_pin_mut().expect("registered"));
             assert!(ready.is_ready());
