@@ -1,11 +1,13 @@
 //! Cases that need what only the core has: revocation, observers, blocking waits, tickets, other locks;
 //! interrupts and executors that preempt one another, where there are any; bad input.
 
+pub(crate) mod admission;
 pub(crate) mod blocking;
 pub(crate) mod bounds;
 pub(crate) mod forgotten;
 pub(crate) mod histories;
 pub(crate) mod hostile;
+pub(crate) mod hostile_admission;
 pub(crate) mod hostile_line;
 pub(crate) mod input;
 pub(crate) mod interrupt;
@@ -26,6 +28,8 @@ suite! {
     Scopes: scope, scope_guard, scope_body;
     /// Hostile wakers, random histories, traces.
     Hostile: hostile, hostile_line, trace, histories;
+    /// Permits.
+    Admissions: admission, hostile_admission;
     /// What chips are like.
     OnChips: interrupt, priority, load, input;
 }
