@@ -33,6 +33,11 @@ pub use crate::{
     wait::Wait,
 };
 
+#[cfg(any(
+    all(feature = "alloc", target_has_atomic = "ptr"),
+    feature = "portable-atomic"
+))]
+pub use crate::cancel::SharedScope;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use crate::line::{OwnedAcquireOutcome, OwnedToken};
 #[cfg(feature = "critical-section")]

@@ -28,6 +28,7 @@
 //! | `tree` | branches, the work list, the steps of a cancel; invariants T1 to T6 |
 //! | `wait` | the waits for a cancel, for force, for deferred work |
 //! | `scope` | `Root`, `Scope`, the carrier of deferred cancels |
+//! | `shared` | `SharedScope`, behind an `Arc` (feature `alloc`) |
 //! | `cx` | what a body can ask of its scope |
 //! | `guard` | futures under a scope: dropped or abandoned when it is cancelled |
 //! | `body` | bodies with a scope of their own: shields, grace, deadlines |
@@ -58,6 +59,11 @@ mod guard;
 mod limit;
 mod reason;
 mod scope;
+#[cfg(any(
+    all(feature = "alloc", target_has_atomic = "ptr"),
+    feature = "portable-atomic"
+))]
+mod shared;
 mod tree;
 mod wait;
 
@@ -70,3 +76,9 @@ pub use self::{
     scope::{Root, Scope, Tended},
     wait::{CancelWait, ForceWait, ToCancel, ToForce},
 };
+
+#[cfg(any(
+    all(feature = "alloc", target_has_atomic = "ptr"),
+    feature = "portable-atomic"
+))]
+pub use self::shared::SharedScope;

@@ -4,7 +4,7 @@
 use core::pin::{Pin, pin};
 use std::sync::Arc;
 
-use ecluse_core::{Cx, Reason, Root, Scope, Slot, cancel::Kind};
+use ecluse_core::{Cx, Reason, Root, Scope, SharedScope, Slot, cancel::Kind};
 
 use crate::kit::{Data, Wakes, block_on, models, poll, poll_with, ready, spawn};
 
@@ -23,6 +23,7 @@ models!(
     guard_meets_grant_and_cancel,
     deferred_cancel_meets_carrier,
     told_carrier_leaves,
+    shared_scopes_go_during_cancel,
 );
 
 /// A root with the data that its canceller writes.
@@ -314,4 +315,17 @@ fn told_carrier_leaves() {
     assert_eq!(carrier.join().unwrap(), 3);
     canceller.join().unwrap();
     drop(below);
+}
+
+/// A chain of shared scopes loses its last handles while it is cancelled.
+fn shared_scopes_go_during_cancel() {
+    let root = SharedScope::<ecluse_core::DefaultLock>::new();
+    let middle = root.child();
+    let below = middle.child();
+    let leaving = spawn(move || drop(below));
+    let dropping = spawn(move || drop(middle));
+    assert!(root.cancel(code(1)));
+    leaving.join().unwrap();
+    dropping.join().unwrap();
+    assert_eq!(root.attached(), 0);
 }

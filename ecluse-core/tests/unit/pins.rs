@@ -118,6 +118,8 @@ pin! {
     Released<std::rc::Rc<Slot>>: false false false;
     Claim<std::sync::Arc<Slot>>: true true true;
     ecluse_core::OwnedToken: true true true;
+    ecluse_core::SharedScope: true true true;
+    ecluse_core::SharedScope<Local>: false false true;
     Claiming<std::sync::Arc<Slot>>: true true false;
     Claiming<std::sync::Arc<LocalSlot>>: false false false;
 }

@@ -436,3 +436,68 @@ fn overlapping_cancels_leave_nobody_out() {
         }
     });
 }
+
+#[cfg(feature = "alloc")]
+mod shared {
+    use ecluse_core::SharedScope;
+
+    use super::*;
+
+    #[test]
+    fn a_shared_scope_is_kept_by_its_handles_and_its_children() {
+        let root = <SharedScope>::new();
+        let [one, other] = [root.child(), root.child()];
+        let below = one.child();
+        let again = one.clone();
+        assert_eq!(root.attached(), 3);
+        drop(one);
+        drop(again);
+        assert_eq!(root.attached(), 3, "its child keeps it");
+        assert!(root.cancel(code(1)));
+        assert_eq!(codes(below.cx()), Some((1, true)));
+        drop(root);
+        assert_eq!(codes(below.child().cx()), Some((1, true)));
+        assert_eq!(other.attached(), 3);
+        drop(below);
+        assert_eq!(other.attached(), 1);
+    }
+
+    #[test]
+    fn scopes_in_place_and_shared_ones_are_one_tree() {
+        let root = <SharedScope>::new();
+        let shared = root.shielded();
+        let scope = pin!(shared.cx().child());
+        let cx = scope.as_ref().enter();
+        assert!(root.cancel(code(1)));
+        assert!(!cx.is_cancelled());
+        assert!(shared.cancel(code(2)));
+        assert_eq!(codes(cx), Some((2, true)));
+        assert!(root.force(code(3)) && cx.is_forced());
+    }
+
+    /// Handles of one chain that are dropped by several threads at once.
+    #[test]
+    fn a_chain_may_go_in_several_threads_at_once() {
+        within(|| {
+            for _ in 0..500 {
+                let root = <SharedScope>::new();
+                let middle = root.child().child();
+                let leaves = [middle.child(), middle.child().child(), middle];
+                let barrier = Arc::new(Barrier::new(leaves.len() + 1));
+                let threads = leaves.map(|leaf| {
+                    let barrier = barrier.clone();
+                    thread::spawn(move || {
+                        barrier.wait();
+                        drop(leaf);
+                    })
+                });
+                barrier.wait();
+                root.cancel(code(1));
+                threads
+                    .into_iter()
+                    .for_each(|thread| thread.join().unwrap());
+                assert_eq!(root.attached(), 0);
+            }
+        });
+    }
+}

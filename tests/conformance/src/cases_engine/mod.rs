@@ -18,6 +18,7 @@ pub(crate) mod revoke;
 pub(crate) mod scope;
 pub(crate) mod scope_body;
 pub(crate) mod scope_guard;
+pub(crate) mod scope_shared;
 pub(crate) mod spawned;
 pub(crate) mod trace;
 
@@ -25,7 +26,7 @@ suite! {
     /// Policies, bounds, blocking waits, spawned work.
     Engine: revoke, bounds, forgotten, blocking, panics, spawned;
     /// The cancellation tree.
-    Scopes: scope, scope_guard, scope_body;
+    Scopes: scope, scope_guard, scope_body, scope_shared;
     /// Hostile wakers, random histories, traces.
     Hostile: hostile, hostile_line, trace, histories;
     /// Permits.
