@@ -13,8 +13,8 @@ mod kit;
 use std::{future::pending, pin::pin};
 
 use ecluse_core::{
-    AcquireOutcome, Cause, Line, Outcome, Revocable, Slot, Token, Wait, line::ToHoldEnd,
-    runtime::Tally,
+    AcquireOutcome, Cause, Line, Outcome, Revocable, Root, Slot, Token, Wait, cancel::Kind,
+    line::ToHoldEnd, runtime::Tally,
 };
 
 use kit::{Callback, Striker, Wakes, panic_of, poll, poll_with, ready, within};
@@ -222,4 +222,35 @@ fn a_ticket_whose_destructor_panics_is_counted_down() {
             assert!(poll(ticket.as_mut()).is_ready());
         }
     });
+}
+
+#[test]
+fn a_panicking_waker_keeps_no_scope_from_being_cancelled() {
+    // In the first scope, in the middle, in the last one.
+    for bad in [0, 7, 19] {
+        within(move || {
+            let root = <Root>::new();
+            let scopes: Vec<_> = (0..20).map(|_| Box::pin(root.cx().child())).collect();
+            let striker = Striker::new(Callback::Wake, || panic!("waker"));
+            let (wakes, waker) = Wakes::new();
+            let mut waits: Vec<_> = scopes
+                .iter()
+                .map(|scope| Box::pin(scope.as_ref().enter().cancelled()))
+                .collect();
+            for (i, wait) in waits.iter_mut().enumerate() {
+                let pending = if i == bad {
+                    poll_with(wait.as_mut(), &striker.waker())
+                } else {
+                    poll_with(wait.as_mut(), &waker)
+                };
+                assert!(pending.is_pending());
+            }
+            assert_eq!(panic_of(|| root.cancel(Kind::Shutdown)), "waker");
+            assert_eq!((wakes.count(), striker.acted()), (19, 1));
+            for mut wait in waits {
+                assert_eq!(ready(poll(wait.as_mut())).kind(), Kind::Shutdown);
+            }
+            assert!(!root.cancel(Kind::Explicit));
+        });
+    }
 }
