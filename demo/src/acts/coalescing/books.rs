@@ -5,7 +5,7 @@
 //! - A fetch is live from its making until its [`Fetch`] is dropped, however.
 //! - A copy is fresh from when it is kept until its life is over.
 //! - A fetch is **needless** if, when it sets out, another live one is after the same document, or
-//!   there is a fresh copy.
+//!   one has arrived since less than the life of a copy: that should have been kept.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -35,6 +35,8 @@ struct Book {
 #[derive(Clone, Debug, Default)]
 struct Entry {
     copy: Option<(Bytes, Instant)>,
+    /// Until when the last fetch that arrived will do.
+    arrived: Option<Instant>,
     live: u32,
     /// From when to when there was a fresh copy.
     kept: Vec<(Duration, Duration)>,
@@ -84,7 +86,9 @@ impl Books {
     pub(crate) fn fetch(self: &Arc<Self>, document: Document) -> Fetch {
         let book = &mut *self.book();
         let entry = &mut book.documents[document as usize];
-        let needless = entry.live > 0 || entry.fresh().is_some();
+        // (A copy is kept after its fetch has arrived, so its life does not end before this.)
+        let arrived = entry.arrived.is_some_and(|until| until > Instant::now());
+        let needless = entry.live > 0 || arrived;
         entry.live += 1;
         book.live += 1;
         book.counts.begun += 1;
@@ -136,9 +140,14 @@ impl Fetch {
 impl Drop for Fetch {
     fn drop(&mut self) {
         let book = &mut *self.books.book();
-        book.documents[self.document as usize].live -= 1;
+        let entry = &mut book.documents[self.document as usize];
+        entry.live -= 1;
         book.live -= 1;
-        book.counts.cut_off += u64::from(!self.arrived);
+        if self.arrived {
+            entry.arrived = Some(Instant::now() + self.books.life);
+        } else {
+            book.counts.cut_off += 1;
+        }
     }
 }
 
@@ -147,21 +156,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fetch_beside_another_or_beside_a_fresh_copy_is_needless() {
+    fn a_fetch_beside_another_or_soon_after_one_is_needless() {
         let books = Arc::new(Books::new(2, Duration::from_secs(3600)));
         let first = books.fetch(0);
         drop(books.fetch(1));
         assert_eq!(books.counts().needless, 0);
         drop(books.fetch(0));
         assert_eq!(books.counts().needless, 1);
-        first.arrived();
+        drop(first);
         drop(books.fetch(0));
-        assert_eq!(books.counts().needless, 1, "neither is there now");
-        books.keep(0, &Bytes::new());
+        assert_eq!(books.counts().needless, 1, "none has arrived");
+        books.fetch(0).arrived();
         drop(books.fetch(0));
         let counts = books.counts();
-        assert_eq!((counts.begun, counts.needless), (5, 2));
-        assert_eq!((counts.cut_off, counts.at_once), (4, 2));
+        assert_eq!((counts.begun, counts.needless), (6, 2));
+        assert_eq!((counts.cut_off, counts.at_once), (5, 2));
     }
 
     #[test]
