@@ -14,8 +14,8 @@ pub use ecluse_core::*;
 
 // Named one by one, so that they win over the names of the core.
 pub use crate::named::{
-    AcquireIf, AcquireOutcome, Cx, Flight, Group, HoldEnd, Line, LineStatus, Root, Scope, Slot,
-    Tally, Ticket, Token,
+    AcquireIf, AcquireOutcome, Admission, Cx, Flight, Group, HoldEnd, Line, LineStatus, Refresher,
+    Root, Scope, Slot, Tally, Ticket, Token,
 };
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use crate::named::{OwnedAcquireOutcome, OwnedToken};

@@ -4,9 +4,11 @@
 //! enables the core's `std`, the default is a mutex; these names mean the same everywhere.
 
 use ecluse_core::{
-    CriticalSection, Handoff,
+    CriticalSection, Handoff, admission,
     flight::{DefaultHash, NoClock, Promote},
 };
+
+use crate::EmbassyTimer;
 
 /// [`ecluse_core::Slot`] under a critical section.
 pub type Slot<P = Handoff, O = ()> = ecluse_core::Slot<P, CriticalSection, O>;
@@ -50,6 +52,13 @@ pub type Group<
     const BUCKETS: usize = 4,
     const ALONE: usize = 0,
 > = ecluse_core::Group<K, T, P, CriticalSection, S, C, BUCKETS, ALONE>;
+
+/// [`ecluse_core::Refresher`] under a critical section, by embassy's clock:
+/// `Refresher::new(EmbassyTimer, Policy::new())`.
+pub type Refresher<T, E, O = ()> = ecluse_core::Refresher<T, E, EmbassyTimer, CriticalSection, O>;
+
+/// [`ecluse_core::Admission`] under a critical section.
+pub type Admission<P = admission::Fifo, O = ()> = ecluse_core::Admission<P, CriticalSection, O>;
 
 /// [`ecluse_core::runtime::Tally`] under a critical section.
 pub type Tally = ecluse_core::runtime::Tally<CriticalSection>;

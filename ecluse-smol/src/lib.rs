@@ -14,7 +14,7 @@ pub use ecluse_core::*;
 
 pub use crate::{
     event::{First, OrEvent, or_event},
-    sugar::{AdmissionExt, Deadline, SlotExt, StallBound, WaitExt},
+    sugar::{AdmissionExt, Deadline, Refresher, SlotExt, StallBound, WaitExt},
     task::{SmolAbort, SmolSpawn, SmolSpawnOn},
     time::{Sleep, SmolTimer},
 };

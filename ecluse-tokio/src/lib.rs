@@ -5,6 +5,8 @@
 mod sugar;
 mod task;
 mod time;
+#[cfg(feature = "tower")]
+pub mod tower;
 #[cfg(feature = "tracing")]
 mod trace;
 
@@ -12,7 +14,7 @@ mod trace;
 pub use ecluse_core::*;
 
 pub use crate::{
-    sugar::{AdmissionExt, Deadline, SlotExt, StallBound, WaitExt},
+    sugar::{AdmissionExt, Deadline, Refresher, SlotExt, StallBound, WaitExt},
     task::{TokioAbort, TokioSpawn},
     time::TokioTimer,
 };
