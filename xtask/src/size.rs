@@ -31,17 +31,38 @@ const ROWS: &[(&str, &str, Option<&str>)] = &[
     ("a claim's Wait", "CLAIM_WAIT", None),
     ("a hold's Wait", "HOLD_WAIT", None),
     (NODE, "CLAIM_WAIT", Some("HANDLE")),
+    ("Admission", "ADMISSION", None),
+    ("Permit", "PERMIT", None),
+    ("a permit's Wait", "PERMIT_WAIT", None),
+    ("Flight", "FLIGHT", None),
+    (FOLLOWER, "FOLLOWER", None),
+    ("Group, 16 buckets", "GROUP", None),
+    ("a follower's, of a Group", "MEMBER", None),
+    ("Once, of a word", "ONCE", None),
+    ("Relay, of 64 bytes", "RELAY", None),
+    ("Refresher, of a word", "REFRESHER", None),
     ("a tree's Root", "ROOT", None),
     ("Scope", "SCOPE", None),
     ("a cancel's Wait", "CANCEL_WAIT", None),
 ];
 
 const NODE: &str = "of a claim's Wait: its node";
+const FOLLOWER: &str = "a follower's Wait, of a word";
 
 /// Bytes with a critical-section lock on 32 bits.
-const BUDGET_32: &[(&str, u64)] = &[("Line", 8), ("Slot", 12), (NODE, 24), ("Scope", 44)];
+const BUDGET_32: &[(&str, u64)] = &[
+    ("Line", 8),
+    ("Slot", 12),
+    (NODE, 24),
+    ("Admission", 24),
+    ("Permit", 8),
+    ("a permit's Wait", 32),
+    ("Flight", 4),
+    (FOLLOWER, 56),
+    ("Scope", 44),
+];
 /// Bytes with a critical-section lock on 64 bits.
-const BUDGET_64: &[(&str, u64)] = &[(NODE, 48), ("Scope", 88)];
+const BUDGET_64: &[(&str, u64)] = &[(NODE, 48), ("Flight", 8), (FOLLOWER, 96), ("Scope", 88)];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -3,10 +3,11 @@
 use core::mem::size_of;
 
 use ecluse_core::{
-    Admission, Claim, Cx, Handoff, Line, Local, Outcome, Permit, Revocable, Root, Scope, Slot,
-    Token,
+    Admission, Claim, Cx, Flight, Handoff, Line, Local, Once, Outcome, Permit, Revocable, Root,
+    Scope, Slot, Token, Wait,
     admission::{Acquiring, Bypass, Fifo},
     claim::{Claiming, Released},
+    flight::{Promote, ToTurn},
     line::HoldEnd,
 };
 
@@ -14,6 +15,7 @@ const WORD: usize = size_of::<usize>();
 
 type Bare = Slot<Handoff, Local>;
 type BareLine = Line<Local>;
+type BareFlight = Flight<usize, Promote, Local>;
 
 // The word and two rings; the word and one.
 const _: () = assert!(size_of::<Bare>() == 3 * WORD);
@@ -40,6 +42,13 @@ const _: () = assert!(size_of::<Permit<&'static BareAdmission>>() == 2 * WORD);
 const _: () = assert!(size_of::<Scope<'static, Local>>() == 11 * WORD);
 const _: () = assert!(size_of::<Root<Local>>() <= 13 * WORD);
 const _: () = assert!(size_of::<Cx<'static, Local>>() == 2 * WORD);
+
+// A flight and a relay without a run are a pointer (and the place); a follower is its node, the
+// flight's, and, where it has one, its key.
+const _: () = assert!(size_of::<BareFlight>() == WORD);
+const _: () = assert!(size_of::<Once<usize, Local>>() <= 7 * WORD);
+#[cfg(all(feature = "std", target_pointer_width = "64"))]
+const _: () = assert!(size_of::<Wait<ToTurn<&'static BareFlight>>>() <= 80);
 
 // A handle, and how it began and ended.
 const _: () = assert!(size_of::<Claim<&'static Bare>>() <= 2 * WORD);

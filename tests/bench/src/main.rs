@@ -6,6 +6,7 @@
 
 use critical_section as _; // its `std` implementation
 
+mod flights;
 mod heap;
 mod measure;
 mod peers;
@@ -43,6 +44,10 @@ const GROUPS: &[Group] = &[
     ("chain", waiters::chain),
     ("cancel-one", waiters::cancel),
     ("repoll", waiters::repoll),
+    ("keyed", flights::keyed),
+    ("followers", flights::followers),
+    ("hit", flights::hit),
+    ("follower-cancel", flights::cancel),
     ("tree", tree::run),
     ("permits", permits::run),
 ];

@@ -51,7 +51,7 @@ impl<F: Future> Crowd<F> {
     }
 }
 
-fn size<F>(make: impl FnOnce() -> F) -> usize {
+pub fn size<F>(make: impl FnOnce() -> F) -> usize {
     size_of_val(&make())
 }
 

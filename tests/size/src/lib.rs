@@ -4,9 +4,17 @@
 //! is an array with as many bytes as a `Slot`, and xtask reads the symbol's size from the object.
 #![no_std]
 
+use core::time::Duration;
+
 use ecluse_core::{
-    Claim, CriticalSection, Handoff, Line, Root, Scope, Slot, Token, cancel::CancelWait,
-    claim::Claiming, line::HoldEnd,
+    Admission, Claim, CriticalSection, Flight, Group, Handoff, Line, Once, Permit, Refresher, Root,
+    Scope, Slot, Token, Wait,
+    admission::{Acquiring, Fifo},
+    cancel::CancelWait,
+    claim::Claiming,
+    flight::{Promote, Relay, ToTurn},
+    line::HoldEnd,
+    runtime::{Clock, Inline},
 };
 
 type SlotOf<L> = Slot<Handoff, L>;
@@ -18,6 +26,33 @@ type HoldWaitOf<L> = HoldEnd<&'static LineOf<L>>;
 type RootOf<L> = Root<L>;
 type ScopeOf<L> = Scope<'static, L>;
 type CancelWaitOf<L> = CancelWait<'static, L>;
+type AdmissionOf<L> = Admission<Fifo, L>;
+type PermitOf<L> = Permit<&'static AdmissionOf<L>>;
+type PermitWaitOf<L> = Acquiring<&'static AdmissionOf<L>>;
+type FlightOf<L> = Flight<usize, Promote, L>;
+type FollowerOf<L> = Wait<ToTurn<&'static FlightOf<L>>>;
+type GroupOf<L> = Group<usize, usize, Promote, L>;
+type MemberOf<L> = Wait<ToTurn<&'static GroupOf<L>>>;
+type OnceOf<L> = Once<usize, L>;
+/// With room for a future of 64 bytes.
+type RelayOf<L> = Relay<Inline<64, usize>, L>;
+type RefresherOf<L> = Refresher<usize, usize, Ticks, L>;
+
+/// A clock of 64 bits.
+pub struct Ticks;
+
+impl Clock for Ticks {
+    type Instant = u64;
+
+    fn now(&self) -> u64 {
+        0
+    }
+
+    fn after(&self, from: u64, by: Duration) -> u64 {
+        from.saturating_add(by.as_secs())
+    }
+}
+
 /// What a wait has beside its node: how it finds its owner.
 type HandleOf<L> = &'static SlotOf<L>;
 
@@ -32,6 +67,16 @@ macro_rules! each {
             ECLUSE_SIZE_CLAIM_WAIT: ClaimWaitOf,
             ECLUSE_SIZE_HOLD_WAIT: HoldWaitOf,
             ECLUSE_SIZE_HANDLE: HandleOf,
+            ECLUSE_SIZE_ADMISSION: AdmissionOf,
+            ECLUSE_SIZE_PERMIT: PermitOf,
+            ECLUSE_SIZE_PERMIT_WAIT: PermitWaitOf,
+            ECLUSE_SIZE_FLIGHT: FlightOf,
+            ECLUSE_SIZE_FOLLOWER: FollowerOf,
+            ECLUSE_SIZE_GROUP: GroupOf,
+            ECLUSE_SIZE_MEMBER: MemberOf,
+            ECLUSE_SIZE_ONCE: OnceOf,
+            ECLUSE_SIZE_RELAY: RelayOf,
+            ECLUSE_SIZE_REFRESHER: RefresherOf,
             ECLUSE_SIZE_ROOT: RootOf,
             ECLUSE_SIZE_SCOPE: ScopeOf,
             ECLUSE_SIZE_CANCEL_WAIT: CancelWaitOf,
