@@ -112,7 +112,7 @@ pub(super) fn resign<T: Table<Key = Pulse>>(
                 // (A driver that others can replace was busy until here, or is idle: the place is
                 // the next one's as it is.)
                 Some(heir) => {
-                    Left::Handed(hand_on_locked::<T>(held, node, heir, false, mark.begun()))
+                    Left::Handed(hand_on_locked(at, held, node, heir, false, mark.begun()))
                 }
                 None => Left::Alone,
             };
@@ -141,13 +141,13 @@ pub(super) fn resign<T: Table<Key = Pulse>>(
 /// The driver as it is now.
 pub(super) fn look<T: Table<Key = Pulse>>(at: At<'_, T>) -> Option<Seen> {
     at.bucket()
-        .with(|held| find::<T>(held, |_| true).map(Seen::of::<T>))
+        .with(|held| find(at, held, |_| true).map(Seen::of::<T>))
 }
 
 /// Replaces a driver that was not polled since the look that saw it. It queues as the last.
 pub(super) fn replace<T: Table<Key = Pulse>>(at: At<'_, T>, seen: Seen) -> bool {
     let heir = at.bucket().with(|held| {
-        let driver = find::<T>(held, |_| true).map(core::ptr::NonNull::from)?;
+        let driver = find(at, held, |_| true).map(core::ptr::NonNull::from)?;
         // SAFETY: Validity: a leader is live while the lock is held; the heir is just found behind
         // it; armed, its waker cell is full. Aliasing: the lock is held.
         unsafe {
@@ -157,7 +157,7 @@ pub(super) fn replace<T: Table<Key = Pulse>>(at: At<'_, T>, seen: Seen) -> bool 
                 return None;
             }
             let heir = node.heir()?;
-            relist::<T>(held, node, heir.as_ref());
+            relist(at, held, node, heir.as_ref());
             Some(node.demote(heir))
         }
     });

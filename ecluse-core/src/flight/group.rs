@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     sync::{DefaultLock, Handle, Lock, Protected},
-    wait::{Chain, Wait},
+    wait::{self, Wait},
 };
 
 /// Flights by key: work for one key is run once for all who ask for that key while it runs.
@@ -74,7 +74,7 @@ pub struct Group<
     _orphans: PhantomData<fn() -> P>,
 }
 
-type Chained<K, T, L, C> = Protected<L, Bunch<Keyed<K>, T, C>>;
+type Chained<K, T, L, C> = Bunch<L, Keyed<K>, T, C>;
 
 /// The hash of a key that is not shared, and until when.
 type Known<C> = Option<(u64, <C as Stamp>::Moment)>;
@@ -119,9 +119,9 @@ where
             const { assert!(BUCKETS > 0 && BUCKETS <= 1 << 16, "1 to 65,536 buckets") };
             Self {
                 #[cfg(not(ecluse_loom))]
-                buckets: [const { Protected::new(Chain::new()) }; BUCKETS],
+                buckets: [const { wait::Bucket::new() }; BUCKETS],
                 #[cfg(ecluse_loom)]
-                buckets: core::array::from_fn(|_| Protected::new(Chain::new())),
+                buckets: core::array::from_fn(|_| wait::Bucket::new()),
                 hasher,
                 clock,
                 limit: usize::MAX,
@@ -294,9 +294,7 @@ where
     /// Looks at every key, under its bucket's lock.
     fn each(&self, mut look: impl FnMut(&Keyed<K>)) {
         for bucket in &self.buckets {
-            bucket.with(|held| {
-                table::look::<Keyed<K>, T, C>(held, &mut look);
-            });
+            table::look::<L, Keyed<K>, T, C>(bucket, &mut look);
         }
     }
 }
@@ -330,6 +328,10 @@ where
 
     fn stamp(&self) -> &C {
         &self.clock
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.limit != usize::MAX
     }
 
     fn admits(&self) -> bool {

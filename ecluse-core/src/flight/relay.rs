@@ -39,8 +39,8 @@ use super::{
 };
 use crate::{
     runtime::{Timer, poll_sleep},
-    sync::{Cell, DefaultLock, Handle, Lock, Protected},
-    wait::{Chain, UserCode, Wait, polled_again},
+    sync::{Cell, DefaultLock, Handle, Lock},
+    wait::{self, UserCode, Wait, polled_again},
 };
 
 /// One piece of work at a time that outlives whoever started it: if the caller that drives it is
@@ -75,7 +75,7 @@ use crate::{
 /// # });
 /// ```
 pub struct Relay<F: Future, L = DefaultLock, C: Stamp = NoClock> {
-    bucket: Protected<L, Bunch<Pulse, F::Output, C>>,
+    bucket: Bunch<L, Pulse, F::Output, C>,
     clock: C,
     place: Cell<Option<F>>,
 }
@@ -99,7 +99,7 @@ impl<F: Future, L: Lock, C: Stamp> Relay<F, L, C> {
         #[must_use]
         pub const fn with_clock(clock: C) -> Self {
             Self {
-                bucket: Protected::new(Chain::new()),
+                bucket: wait::Bucket::new(),
                 clock,
                 place: Cell::new(None),
             }

@@ -250,22 +250,20 @@ where
             wait: this.wait.as_ref(),
             stage: this.stage,
         };
-        if let Some(make) = this.make.take() {
+        let polled = {
             let _here = here(exit.wait, part, cx);
-            exit.body.set(Some(make()));
-        }
-        let Some(body) = exit.body.as_mut().as_pin_mut() else {
-            return polled_again("a `Run`");
-        };
-        let value = {
-            let _here = here(exit.wait, part, cx);
-            match body.poll(cx) {
-                Poll::Ready(value) => value,
-                Poll::Pending => {
-                    core::mem::forget(exit);
-                    return Poll::Pending;
-                }
+            if let Some(make) = this.make.take() {
+                exit.body.set(Some(make()));
             }
+            // (Where there is no body any more, it unwound.)
+            match exit.body.as_mut().as_pin_mut() {
+                Some(body) => body.poll(cx),
+                None => polled_again("a `Run`"),
+            }
+        };
+        let Poll::Ready(value) = polled else {
+            core::mem::forget(exit);
+            return Poll::Pending;
         };
         // Still guarded: a destructor or a hook that panics is a panic of the work.
         exit.body.set(None);

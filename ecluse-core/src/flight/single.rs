@@ -10,8 +10,8 @@ use super::{
     table::{self, At, Bucket, Bunch, Table, sealed},
 };
 use crate::{
-    sync::{DefaultLock, Handle, Lock, Protected},
-    wait::{Chain, Wait},
+    sync::{DefaultLock, Handle, Lock},
+    wait::{self, Wait},
 };
 
 /// One piece of work that is run once for all who ask for it while it runs. Each gets a clone of the
@@ -42,7 +42,7 @@ use crate::{
 /// # });
 /// ```
 pub struct Flight<T, P: Orphans = Promote, L = DefaultLock, C: Stamp = NoClock> {
-    bucket: Protected<L, Bunch<(), T, C>>,
+    bucket: Bunch<L, (), T, C>,
     clock: C,
     _orphans: PhantomData<fn() -> P>,
 }
@@ -63,7 +63,7 @@ impl<T, P: Orphans, L: Lock, C: Stamp> Flight<T, P, L, C> {
         #[must_use]
         pub const fn with_clock(clock: C) -> Self {
             Self {
-                bucket: Protected::new(Chain::new()),
+                bucket: wait::Bucket::new(),
                 clock,
                 _orphans: PhantomData,
             }

@@ -27,8 +27,8 @@ use super::{
 };
 use crate::{
     Outcome,
-    sync::{Lock, Locked, Protected},
-    wait::{BATCH, Chain, Cohort, Drain, Found, Node, Post, Protocol, Supply, UserCode},
+    sync::{Lock, Locked},
+    wait::{self, Anchor, BATCH, Cohort, Drain, Found, Node, Post, Protocol, Supply, UserCode},
 };
 
 /// What flights are kept in: a `Flight`, a `Group`, a `Relay`. Sealed.
@@ -57,6 +57,11 @@ pub trait Table: Sized + sealed::Sealed {
     fn resign(at: At<'_, Self>, node: &Caller<Self>) -> bool {
         lose(at, node, false);
         true
+    }
+    /// Whether there may be too many flights, so that [`Table::admits`] must be asked.
+    #[doc(hidden)]
+    fn is_bounded(&self) -> bool {
+        false
     }
     /// Somebody would lead a new flight: counts it, unless there are too many. Asked under the
     /// bucket's lock.
@@ -94,14 +99,17 @@ impl Key for () {
     }
 }
 
-/// A bucket with its lock.
-pub(crate) type Bucket<T> = Protected<<T as Table>::Lock, Leaders<T>>;
+/// A bucket of a table.
+pub(crate) type Bucket<T> =
+    Bunch<<T as Table>::Lock, <T as Table>::Key, <T as Table>::Value, <T as Table>::Stamp>;
 
-/// The leaders of a bucket.
-pub(super) type Leaders<T> = Bunch<<T as Table>::Key, <T as Table>::Value, <T as Table>::Stamp>;
+/// A bucket of flights for `K` that come to `V`.
+pub(super) type Bunch<L, K, V, S> =
+    wait::Bucket<L, Landing<V>, Entry<K>, Mark<<S as Stamp>::Moment>>;
 
-/// The leaders of a bucket of flights for `K` that come to `V`.
-pub(super) type Bunch<K, V, S> = Chain<Landing<V>, Entry<K>, Mark<<S as Stamp>::Moment>>;
+/// What a bucket's lock protects.
+pub(super) type Leaders<T> =
+    Anchor<Landing<<T as Table>::Value>, Entry<<T as Table>::Key>, Mark<Moment<T>>>;
 
 /// What lies in a caller's node.
 pub(super) type Seat<T> = Post<Entry<<T as Table>::Key>, Mark<Moment<T>>>;
@@ -262,21 +270,25 @@ impl<T: Table> Clone for At<'_, T> {
 impl<T: Table> Copy for At<'_, T> {}
 
 /// The leader at `key`.
-pub(super) fn find<T: Table>(
-    held: &Locked<Leaders<T>>,
+pub(super) fn find<'h, T: Table>(
+    at: At<'_, T>,
+    held: &'h mut Locked<Leaders<T>>,
     mut is: impl FnMut(&T::Key) -> bool,
-) -> Option<&Caller<T>> {
-    // SAFETY: Validity: a member of a chain is live while the lock is held, and `held` says for how
-    // long it is. Aliasing: shared.
-    unsafe {
-        held.find(|post| is(&post.data().key))
-            .map(|node| node.as_ref())
-    }
+) -> Option<&'h Caller<T>> {
+    at.bucket.find(held, |post| is(&post.data().key))
+}
+
+/// A caller comes, and leads a new flight if nobody leads in its bucket; without the lock.
+#[inline]
+pub(super) fn lead_now<T: Table>(at: At<'_, T>, node: &Caller<T>) -> bool {
+    // SAFETY: Validity: a wait's own node, pinned, unlinked at its drop; with its first mark, having
+    // never been linked. Aliasing: its owner's.
+    !at.table.is_bounded() && unsafe { at.bucket.lead_now(node) }
 }
 
 /// A caller comes: it joins the flight at its key, or leads a new one.
 pub(super) fn enlist<'h, T, P>(
-    table: &T,
+    at: At<'_, T>,
     held: &'h mut Locked<Leaders<T>>,
     node: &Caller<T>,
     waker: &Waker,
@@ -286,48 +298,69 @@ where
     P: Protocol<Grant = Landing<T::Value>, Extra = Seat<T>>,
 {
     let key = &node.extra().data().key;
-    let Some(leader) = find::<T>(held, |other| key.is(other)) else {
-        if !table.admits() {
+    let leader = loop {
+        if let Some(leader) = find(at, held, |other| key.is(other)) {
+            break leader;
+        }
+        if !at.table.admits() {
             return Found::Grant(Landing::Failed(NoAnswer::Full));
         }
         // SAFETY: Validity: a wait's own node, pinned and unlinked at its drop. Aliasing: the lock
         // is held.
-        unsafe {
+        let leads = unsafe {
             node.extra().set_mark(Mark::new(0));
-            node.lead();
-            held.add(node);
+            at.bucket.add(held, node)
+        };
+        if leads {
+            return Found::Lead;
         }
-        return Found::Lead;
+        // Somebody was quicker, without the lock; perhaps for this key.
+        at.table.vacated();
     };
     let post = leader.extra();
     if post.data().polled.is_here(waker) {
         return Found::Grant(Landing::Failed(NoAnswer::Recursive));
     }
-    // SAFETY: Validity and Aliasing: the lock is held.
+    let leader = NonNull::from(leader);
+    // SAFETY: Validity: live while the lock is held. Aliasing: shared; the lock is held.
     unsafe {
+        let post = leader.as_ref().extra();
         let mark = post.mark();
         post.set_mark(mark.one_more());
     }
-    Found::Leader(NonNull::from(leader))
+    Found::Leader(leader)
 }
 
-/// Takes a leader's node out of its chain, if it is there.
-fn unlist<T: Table>(held: &mut Locked<Leaders<T>>, node: &Caller<T>, mark: Mark<Moment<T>>) {
-    if !mark.has(FORGOTTEN) {
-        // SAFETY: Validity and Aliasing: the lock is held. F1: it is this node or nothing.
-        let found = unsafe { held.remove(node) };
-        debug_assert!(found, "a leader that can be found is in its bucket's chain");
+/// Takes a leader's node out of its chain, if it is there; `next` takes its place.
+fn unlist<T: Table>(
+    at: At<'_, T>,
+    held: &mut Locked<Leaders<T>>,
+    node: &Caller<T>,
+    next: Option<&Caller<T>>,
+) {
+    // SAFETY: Validity: a leader; the lock is held. Aliasing: as everything under it.
+    unsafe {
+        if !node.extra().mark().has(FORGOTTEN) {
+            // F1: it is this node or nothing.
+            let found = at.bucket.replace(held, node, next);
+            debug_assert!(found, "a leader that can be found is in its bucket's chain");
+        }
     }
 }
 
 /// Makes a flight impossible to find; it goes on for those who joined.
-fn hide<T: Table>(held: &mut Locked<Leaders<T>>, leader: NonNull<Caller<T>>, flag: u32) {
+fn hide<T: Table>(
+    at: At<'_, T>,
+    held: &mut Locked<Leaders<T>>,
+    leader: NonNull<Caller<T>>,
+    flag: u32,
+) {
     // SAFETY: Validity: a leader is live while the lock is held. Aliasing: shared.
     let node = unsafe { leader.as_ref() };
     // SAFETY: Validity and Aliasing: the lock is held.
     unsafe {
         let mark = node.extra().mark();
-        unlist::<T>(held, node, mark);
+        unlist(at, held, node, None);
         node.extra().set_mark(mark.with(FORGOTTEN | flag));
     }
 }
@@ -339,14 +372,14 @@ pub(super) fn forget<T: Table>(
     wanted: impl FnOnce(Moment<T>) -> bool,
 ) -> bool {
     at.bucket.with(|held| {
-        let Some(leader) = find::<T>(held, is).map(NonNull::from) else {
+        let Some(leader) = find(at, held, is).map(NonNull::from) else {
             return false;
         };
         // SAFETY: Validity: live while the lock is held. Aliasing: shared, the lock is held.
         if !wanted(unsafe { leader.as_ref().extra().mark() }.started) {
             return false;
         }
-        hide::<T>(held, leader, 0);
+        hide(at, held, leader, 0);
         true
     })
 }
@@ -355,25 +388,24 @@ pub(super) fn forget<T: Table>(
 pub(super) fn begun<T: Table>(at: At<'_, T>, is: impl FnMut(&T::Key) -> bool) -> Option<Moment<T>> {
     // SAFETY: Validity and Aliasing: the lock is held.
     at.bucket
-        .with(|held| find::<T>(held, is).map(|node| unsafe { node.extra().mark() }.started))
+        .with(|held| find(at, held, is).map(|node| unsafe { node.extra().mark() }.started))
 }
 
 /// How many have joined the flight at a key, if there is one.
 pub(super) fn joined<T: Table>(at: At<'_, T>, is: impl FnMut(&T::Key) -> bool) -> Option<u32> {
     // SAFETY: Validity and Aliasing: the lock is held.
     at.bucket
-        .with(|held| find::<T>(held, is).map(|node| unsafe { node.extra().mark() }.joined()))
+        .with(|held| find(at, held, is).map(|node| unsafe { node.extra().mark() }.joined()))
 }
 
 /// Looks at the key of every leader of a bucket.
-pub(super) fn look<K, V, S: Stamp>(held: &Locked<Bunch<K, V, S>>, mut look: impl FnMut(&K)) {
-    // SAFETY: Validity and Aliasing: the lock is held.
-    unsafe {
-        held.find(|post| {
+pub(super) fn look<L: Lock, K, V, S: Stamp>(bucket: &Bunch<L, K, V, S>, mut look: impl FnMut(&K)) {
+    bucket.with(|held| {
+        bucket.find(held, |post| {
             look(&post.data().key);
             false
-        })
-    };
+        });
+    });
 }
 
 /// A leader begins its run. Gives how it came to lead.
@@ -398,10 +430,14 @@ fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
     node: &Caller<T>,
     supply: impl FnOnce(u32) -> S,
 ) -> u32 {
+    if at.bucket.leave_now(node) {
+        at.table.vacated();
+        return 0;
+    }
     let (joined, followed, armed) = at.bucket.with(|held| {
         // SAFETY: Validity and Aliasing: the lock is held.
         let mark = unsafe { node.extra().mark() };
-        unlist::<T>(held, node, mark);
+        unlist(at, held, node, None);
         // SAFETY: Validity: a leader, not found any more. Aliasing: the lock is held.
         unsafe {
             node.extra().set_mark(Mark::new(FORGOTTEN));
@@ -417,7 +453,7 @@ fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
     let mut user = UserCode::new();
     if followed {
         let mut drain = Drain::<_, _, Cohort<'_, Seat<T>, _>>::with_supply(
-            at.bucket,
+            at.bucket.lock(),
             node.sentinel(),
             supply(joined),
         );
@@ -468,6 +504,9 @@ pub(super) fn lose<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool) {
 
 /// The next in the queue leads.
 pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool) {
+    if at.bucket.leave_now(node) {
+        return at.table.vacated();
+    }
     // Its age until it begins: an heir that is never polled grows old too.
     let started = at.table.stamp().moment();
     let (heir, armed) = at.bucket.with(|held| {
@@ -477,10 +516,10 @@ pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool)
             let mark = node.extra().mark();
             let armed = mark.has(ARMED).then(|| node.disarm());
             if let Some(heir) = node.heir() {
-                let waker = hand_on_locked::<T>(held, node, heir, by_panic, started);
+                let waker = hand_on_locked(at, held, node, heir, by_panic, started);
                 return (Some(waker), armed);
             }
-            unlist::<T>(held, node, mark);
+            unlist(at, held, node, None);
             node.dissolve();
             (None, armed)
         }
@@ -502,6 +541,7 @@ pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool)
 /// # Safety
 /// `node` leads, and `heir` is the first behind it.
 pub(super) unsafe fn hand_on_locked<T: Table>(
+    at: At<'_, T>,
     held: &mut Locked<Leaders<T>>,
     node: &Caller<T>,
     heir: NonNull<Caller<T>>,
@@ -511,7 +551,7 @@ pub(super) unsafe fn hand_on_locked<T: Table>(
     let flags = INHERITED | if by_panic { BY_PANIC } else { 0 };
     // SAFETY: Validity: live while the lock is held, being queued. Aliasing: shared; the lock is held.
     unsafe {
-        relist::<T>(held, node, heir.as_ref());
+        relist(at, held, node, heir.as_ref());
         let mark = heir.as_ref().extra().mark();
         heir.as_ref().extra().set_mark(Mark {
             started,
@@ -523,20 +563,21 @@ pub(super) unsafe fn hand_on_locked<T: Table>(
 }
 
 /// `next` is found where `node` was, or is as forgotten; it counts those who joined, but itself.
-pub(super) fn relist<T: Table>(held: &mut Locked<Leaders<T>>, node: &Caller<T>, next: &Caller<T>) {
+pub(super) fn relist<T: Table>(
+    at: At<'_, T>,
+    held: &mut Locked<Leaders<T>>,
+    node: &Caller<T>,
+    next: &Caller<T>,
+) {
     // SAFETY: Validity: `next` is about to lead. Aliasing: the lock is held.
     unsafe {
         let mark = node.extra().mark();
-        unlist::<T>(held, node, mark);
-        let kept = mark.bits & FORGOTTEN;
         next.extra().set_mark(Mark {
-            bits: (mark.joined().saturating_sub(1) * ONE) | kept,
+            bits: (mark.joined().saturating_sub(1) * ONE) | (mark.bits & FORGOTTEN),
             started: mark.started,
         });
-        if kept == 0 {
-            held.add(next);
-        }
     }
+    unlist(at, held, node, Some(next));
 }
 
 /// A caller that leads hands over to `leader`, a task that is not yet spawned, and queues as the
@@ -550,7 +591,7 @@ pub(super) fn hand_over<T: Table>(
     outlive: bool,
 ) {
     at.bucket.with(|held| {
-        relist::<T>(held, node, leader);
+        relist(at, held, node, leader);
         // SAFETY: Validity: `node` leads; the other is in no ring, pinned in its box, and unlinked
         // by the drop of its wait. Aliasing: the owner of both, with the lock.
         unsafe {
@@ -587,6 +628,7 @@ pub(super) fn attend<T: Table>(at: At<'_, T>, node: &Caller<T>, waker: &Waker) -
 
 /// The last one behind `leader` has left. Gives the waker of a task that is to end by that.
 pub(super) fn left_alone<T: Table>(
+    at: At<'_, T>,
     held: &mut Locked<Leaders<T>>,
     leader: NonNull<Caller<T>>,
 ) -> Option<Waker> {
@@ -599,7 +641,7 @@ pub(super) fn left_alone<T: Table>(
             return None;
         }
         // D2.
-        unlist::<T>(held, node, mark);
+        unlist(at, held, node, None);
         let doomed = mark.with(FORGOTTEN | DOOMED).without(ARMED);
         node.extra().set_mark(doomed);
         mark.has(ARMED).then(|| node.disarm())

@@ -2,7 +2,7 @@
 
 use core::{ptr::NonNull, task::Waker};
 
-use super::table::{At, Caller, Landing, Leaders, Seat, Table, enlist, left_alone, seat};
+use super::table::{At, Caller, Landing, Leaders, Seat, Table, enlist, lead_now, left_alone, seat};
 use crate::{
     sync::{Handle, Locked, Protected},
     wait::{Found, Node, Protocol, Ring, Wait},
@@ -87,11 +87,11 @@ impl<R: TableRef> Protocol for ToTurn<R> {
     type Notes = Option<Waker>;
 
     const UNDER_LOCK: bool = false;
-    const HEARD: bool = true;
+    const HEARD: bool = false;
     const LEADS: bool = true;
 
     fn guarded(&self) -> &Protected<Self::Lock, Self::Held> {
-        self.at().bucket()
+        self.at().bucket().lock()
     }
 
     fn ring<'h>(
@@ -112,7 +112,7 @@ impl<R: TableRef> Protocol for ToTurn<R> {
         waker: &Waker,
         _: &mut Option<Waker>,
     ) -> Found<'h, Self> {
-        enlist::<R::Target, Self>(&*self.table, held, node, waker)
+        enlist(self.at(), held, node, waker)
     }
 
     fn left(&self, _: &mut Locked<Self::Held>, _: bool, _: &mut Option<Waker>) {}
@@ -123,7 +123,7 @@ impl<R: TableRef> Protocol for ToTurn<R> {
         leader: NonNull<Caller<R::Target>>,
         doomed: &mut Option<Waker>,
     ) {
-        *doomed = left_alone::<R::Target>(held, leader);
+        *doomed = left_alone(self.at(), held, leader);
     }
 
     fn settled(&self, _: &mut Locked<Self::Held>, _: &Node<Self::Grant, Self::Extra>) {}
@@ -145,6 +145,11 @@ impl<R: TableRef> Protocol for ToTurn<R> {
         if let Some(waker) = doomed {
             waker.wake();
         }
+    }
+
+    #[inline]
+    fn lead_now(&self, node: &Caller<R::Target>) -> bool {
+        lead_now(self.at(), node)
     }
 
     fn lead(&self) -> Option<Self::Output> {

@@ -17,15 +17,21 @@
 //!
 //! Invariants (N1 to N6 are those of the ring):
 //! - **K1** A node in a chain is `LEADING`. (Not every leader is in a chain: it may be forgotten.)
-//! - **K2** `next` and the mark of a node are touched under the lock only.
+//! - **K2** `next` and the mark of a node are touched under the lock only, once others may know it.
+//! - **K3** Others come to know a node by the bucket's head, under the lock, and mark the head `SEEN`
+//!   before they follow it. So a leader that takes an unmarked head back was alone all the time: with
+//!   nobody else about, leading and ending are one swap each.
+//! - **K4** A leader that is succeeded is replaced in the head by one store: a newcomer never finds
+//!   the chain empty in between.
 
 use core::{
+    marker::PhantomData,
     ptr::{self, NonNull},
     task::Waker,
 };
 
-use super::list::{End, LEADING, Link, Node, QUEUED};
-use crate::sync::{Cell, Ordering};
+use super::list::{End, IDLE, LEADING, Link, Node, QUEUED};
+use crate::sync::{Cell, Lock, Locked, Ordering, Protected, Word};
 
 /// What lies in the node of a waiter that can lead: data for everybody, and a mark under the lock.
 pub struct Post<D, M> {
@@ -57,6 +63,22 @@ impl<D, M: Copy> Post<D, M> {
     }
 
     /// # Safety
+    /// The lock is held (K2).
+    unsafe fn next<G>(&self) -> Option<NonNull<Node<G, Self>>> {
+        // SAFETY: Validity: initialised in `new`. Aliasing: by contract.
+        let next = self.next.with(|next| unsafe { *next });
+        NonNull::new(next.cast_mut()).map(NonNull::cast)
+    }
+
+    /// # Safety
+    /// The lock is held (K2).
+    unsafe fn set_next<G>(&self, next: Option<NonNull<Node<G, Self>>>) {
+        let next = next.map_or(ptr::null(), |next| next.as_ptr().cast_const().cast());
+        // SAFETY: Validity: initialised in `new`. Aliasing: by contract.
+        self.next.with_mut(|place| unsafe { *place = next });
+    }
+
+    /// # Safety
     /// The lock is held.
     #[inline(always)]
     pub(crate) unsafe fn mark(&self) -> M {
@@ -78,12 +100,18 @@ impl<G, X> Node<G, X> {
     ///
     /// # Safety
     /// The caller owns the node, which is pinned and in no ring, unlinks it before its memory is
-    /// used again, and holds the lock.
-    pub(crate) unsafe fn lead(&self) {
-        // SAFETY: Validity: in no ring. Aliasing: the lock is held.
+    /// used again, and holds the lock, or is the only one to know the node.
+    unsafe fn lead(&self) {
+        // SAFETY: Validity: in no ring. Aliasing: by contract.
         unsafe { Link::insert(self.link(), ptr::null()) };
         // Relaxed: whoever acts on it from elsewhere holds the lock.
         self.set_state(LEADING, Ordering::Relaxed);
+    }
+
+    /// It was made a leader that nobody came to know.
+    fn never_led(&self) {
+        // Relaxed: only the owner has seen it. (Alone in its ring, it is in none.)
+        self.set_state(IDLE, Ordering::Relaxed);
     }
 
     /// What those behind this node are drained from.
@@ -236,77 +264,210 @@ impl<G, X> Node<G, X> {
     }
 }
 
-/// Leaders that can be found, newest first: one bucket of a table.
-pub struct Chain<G, D, M> {
-    head: *const Node<G, Post<D, M>>,
+/// Leaders that can be found, newest first, and the lock of everything about them: one bucket of a
+/// table.
+///
+/// | `head` | means |
+/// |---|---|
+/// | 0 | nobody leads |
+/// | a node | one leads, alone and unseen: its link, `next` and mark are as it made them |
+/// | a node, `SEEN` | the chain; whoever has the lock is the only one to write |
+pub struct Bucket<L, G, D, M> {
+    head: Word,
+    lock: Protected<L, Anchor<G, D, M>>,
 }
 
-// SAFETY: Validity: followed under the lock only, wherever that was moved to. Aliasing: nodes are
-// shared with their owners: see `Sync` of `Node`.
-unsafe impl<G: Send, D: Sync, M: Send> Send for Chain<G, D, M> {}
+/// What the lock of a bucket protects: its chain. (The head itself is a word beside it.)
+pub struct Anchor<G, D, M>(PhantomData<*const Node<G, Post<D, M>>>);
 
-impl<G, D, M: Copy> Chain<G, D, M> {
-    pub(crate) const fn new() -> Self {
-        Self { head: ptr::null() }
+// SAFETY: Validity: leads to nodes, which are followed under the lock only, wherever that was moved
+// to. Aliasing: nodes are shared with their owners: see `Sync` of `Node`.
+unsafe impl<G: Send, D: Sync, M: Send> Send for Anchor<G, D, M> {}
+
+/// Somebody but the leader may know its node.
+const SEEN: usize = 1;
+
+type Leader<G, D, M> = NonNull<Node<G, Post<D, M>>>;
+
+fn address<T>(node: *const T) -> usize {
+    node.expose_provenance()
+}
+
+impl<L: Lock, G, D, M: Copy> Bucket<L, G, D, M> {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self {
+                head: Word::new(0),
+                lock: Protected::new(Anchor(PhantomData)),
+            }
+        }
     }
 
+    pub(crate) fn lock(&self) -> &Protected<L, Anchor<G, D, M>> {
+        &self.lock
+    }
+
+    #[inline]
+    pub(crate) fn with<R>(&self, section: impl FnOnce(&mut Locked<Anchor<G, D, M>>) -> R) -> R {
+        self.lock.with(section)
+    }
+
+    /// Makes a node that nobody knows the only leader, without the lock, if nobody leads.
+    ///
     /// # Safety
-    /// The lock of this chain is held (here and below), and `node` is `LEADING`, in no chain.
-    pub(crate) unsafe fn add(&mut self, node: &Node<G, Post<D, M>>) {
-        let next = self.head.cast();
-        // SAFETY: Validity: initialised in `new`. Aliasing: the lock is held (K2).
-        node.extra().next.with_mut(|place| unsafe { *place = next });
-        self.head = node;
+    /// The caller owns the node, which is pinned, was never linked, has its first mark, and is
+    /// unlinked before its memory is used again.
+    #[inline]
+    pub(crate) unsafe fn lead_now(&self, node: &Node<G, Post<D, M>>) -> bool {
+        // Relaxed: a look, so that finding a leader costs no read-modify-write.
+        if self.head.load(Ordering::Relaxed) != 0 {
+            return false;
+        }
+        // SAFETY: Validity: in no ring. Aliasing: nobody knows the node until the swap below.
+        unsafe { node.lead() };
+        // Acquire: pairs with the end of the run before. Release: pairs with the Acquire of whoever
+        // sees the node (in `first`), which then finds it initialised.
+        let swap = self.head.swap_free(
+            &self.lock,
+            0,
+            address(node),
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+        if swap.is_err() {
+            node.never_led();
+        }
+        swap.is_ok()
+    }
+
+    /// Ends the lead of a node that nobody has seen, without the lock. False if it was seen.
+    #[inline]
+    pub(crate) fn leave_now(&self, node: &Node<G, Post<D, M>>) -> bool {
+        // Release: pairs with the Acquire of the next who leads. (Weak: a swap that fails for nothing
+        // costs the lock.)
+        let swap = self.head.swap_free(
+            &self.lock,
+            address(node),
+            0,
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+        if swap.is_ok() {
+            node.finish();
+        }
+        swap.is_ok()
+    }
+
+    /// The first of the chain. From here on its leader needs the lock to end.
+    fn first(&self, held: &mut Locked<Anchor<G, D, M>>) -> Option<Leader<G, D, M>> {
+        // Acquire: pairs with the Release of who wrote it, so that the node is as that left it.
+        let mut head = self.head.load(Ordering::Acquire);
+        while head != 0 && head & SEEN == 0 {
+            // Acquire: as above, both.
+            match self.head.swap_locked(
+                held,
+                head,
+                head | SEEN,
+                Ordering::Acquire,
+                Ordering::Acquire,
+            ) {
+                Ok(()) => head |= SEEN,
+                Err(now) => head = now,
+            }
+        }
+        NonNull::new(core::ptr::with_exposed_provenance_mut(head & !SEEN))
     }
 
     /// The first leader that is `wanted`. Nothing has changed if that panics.
-    ///
-    /// # Safety
-    /// The lock is held.
-    pub(crate) unsafe fn find(
+    pub(crate) fn find<'h>(
         &self,
+        held: &'h mut Locked<Anchor<G, D, M>>,
         mut wanted: impl FnMut(&Post<D, M>) -> bool,
-    ) -> Option<NonNull<Node<G, Post<D, M>>>> {
-        let mut at = NonNull::new(self.head.cast_mut());
+    ) -> Option<&'h Node<G, Post<D, M>>> {
+        let mut at = self.first(held);
         while let Some(found) = at {
-            // SAFETY: Validity: a member is live (K1, N4). Aliasing: shared; the lock is held.
-            let post = unsafe { found.as_ref() }.extra();
-            if wanted(post) {
-                break;
+            // SAFETY: Validity: a member is live while the lock is held (K1, N4), and `held` says
+            // for how long it is. Aliasing: shared.
+            let node = unsafe { found.as_ref() };
+            if wanted(node.extra()) {
+                return Some(node);
             }
-            at = Self::next(post);
+            // SAFETY: Validity: initialised in `new`. Aliasing: the lock is held (K2).
+            at = unsafe { node.extra().next() };
         }
-        at
+        None
     }
 
-    /// Takes a leader out; false if it was not in this chain. O(chain).
+    /// Makes a node a leader that can be found. False if the chain was empty, and is not any more.
     ///
     /// # Safety
-    /// The lock is held.
-    pub(crate) unsafe fn remove(&mut self, node: &Node<G, Post<D, M>>) -> bool {
-        let after = Self::next(node.extra()).map_or(ptr::null(), |next| next.as_ptr().cast_const());
-        if ptr::eq(self.head, node) {
-            self.head = after;
+    /// As [`Node::lead`].
+    pub(crate) unsafe fn add(
+        &self,
+        held: &mut Locked<Anchor<G, D, M>>,
+        node: &Node<G, Post<D, M>>,
+    ) -> bool {
+        let first = self.first(held);
+        // SAFETY: Validity and Aliasing: by contract; the lock is held (K2).
+        unsafe {
+            node.lead();
+            node.extra().set_next(first);
+        }
+        let head = address(node) | SEEN;
+        if first.is_some() {
+            // Release: pairs with the Acquire in `first`. A store: `SEEN` was set.
+            self.head.store_locked(held, head, Ordering::Release);
             return true;
         }
-        // SAFETY: Validity and Aliasing: by contract.
-        let before = unsafe {
-            self.find(|post| Self::next(post).is_some_and(|next| ptr::eq(next.as_ptr(), node)))
-        };
-        let Some(before) = before else { return false };
-        // SAFETY: Validity: a member is live. Aliasing: shared; the lock is held (K2).
-        unsafe { before.as_ref() }
-            .extra()
-            .next
-            // SAFETY: Validity: initialised in `new`. Aliasing: the lock is held (K2).
-            .with_mut(|place| unsafe { *place = after.cast() });
-        true
+        // Acquire, Release: as in `lead_now`, which may be quicker.
+        let swap = self
+            .head
+            .swap_locked(held, 0, head, Ordering::AcqRel, Ordering::Relaxed);
+        if swap.is_err() {
+            node.never_led();
+        }
+        swap.is_ok()
     }
 
-    fn next(post: &Post<D, M>) -> Option<NonNull<Node<G, Post<D, M>>>> {
-        // SAFETY: Validity: initialised in `new`. Aliasing: the lock is held (K2), as for every
-        // method of a chain.
-        let next = post.next.with(|next| unsafe { *next });
-        NonNull::new(next.cast_mut()).map(NonNull::cast)
+    /// Puts `next` (or what follows, if `None`) in the place of a leader; false if it was not in this
+    /// chain. O(chain).
+    ///
+    /// # Safety
+    /// `node` leads; `next` is about to, and is in no chain.
+    pub(crate) unsafe fn replace(
+        &self,
+        held: &mut Locked<Anchor<G, D, M>>,
+        node: &Node<G, Post<D, M>>,
+        next: Option<&Node<G, Post<D, M>>>,
+    ) -> bool {
+        // SAFETY: Validity: initialised in `new`. Aliasing: the lock is held (K2).
+        let after = unsafe { node.extra().next() };
+        let place = match next {
+            Some(next) => {
+                // SAFETY: as above.
+                unsafe { next.extra().set_next(after) };
+                Some(NonNull::from(next))
+            }
+            None => after,
+        };
+        let Some(first) = self.first(held) else {
+            return false;
+        };
+        if ptr::eq(first.as_ptr(), node) {
+            let head = place.map_or(0, |place| address(place.as_ptr()) | SEEN);
+            // Release: pairs with the Acquire in `first`, and of the next who leads. A store: `SEEN`
+            // is set.
+            self.head.store_locked(held, head, Ordering::Release);
+            return true;
+        }
+        // SAFETY: Validity and Aliasing: the lock is held (K2).
+        let before = self.find(
+            held,
+            |post| unsafe { post.next() } == Some(NonNull::from(node)),
+        );
+        let Some(before) = before else { return false };
+        // SAFETY: as above.
+        unsafe { before.extra().set_next(place) };
+        true
     }
 }

@@ -44,7 +44,7 @@ use self::list::{FINISHED, GRANTED, IDLE, LEADING, QUEUED, STALLED};
 pub(crate) use self::{
     batch::BATCH,
     drain::{Cohort, Drain, Source, Supply},
-    leader::{Chain, Post},
+    leader::{Anchor, Bucket, Post},
     list::{End, Link, LinkRing, Node, Ring},
     protocol::{Found, Protocol},
     user::UserCode,
@@ -157,6 +157,9 @@ impl<T: Target> Wait<T> {
                 return self.led();
             }
             let enlists = matches!(state, IDLE | STALLED);
+            if T::LEADS && state == IDLE && self.target.lead_now(&self.node) {
+                return self.led();
+            }
             if enlists {
                 if let Some(grant) = self.target.attempt() {
                     self.node.finish();
@@ -206,7 +209,7 @@ impl<T: Target> Wait<T> {
             }
             None => self.target.lead(),
         });
-        after(&self.target, spare, notes);
+        after(&self.target, spare, notes, T::HEARD);
         ready.map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -236,7 +239,7 @@ impl<T: Target> Wait<T> {
             None if leads => self.target.lead(),
             None => None,
         };
-        after(&self.target, spare, notes);
+        after(&self.target, spare, notes, T::HEARD);
         match ready {
             Some(output) => Some(Poll::Ready(output)),
             None if stalled => None,
@@ -323,7 +326,8 @@ impl<T: Target> Wait<T> {
 #[inline(always)]
 fn left<T: Target>(target: &T, waker: Option<Waker>, notes: T::Notes) {
     if !T::RELAYS || waker.is_none() {
-        return after(target, waker, notes);
+        // (Of those that can lead, the last one that leaves may have a leader to tell.)
+        return after(target, waker, notes, T::HEARD || T::LEADS);
     }
     let mut user = UserCode::new();
     user.call(|| target.serve());
@@ -334,8 +338,8 @@ fn left<T: Target>(target: &T, waker: Option<Waker>, notes: T::Notes) {
 
 /// What a step leaves for after the lock: a waker to drop, events to tell. The first panic goes on.
 #[inline(always)]
-fn after<T: Target>(target: &T, waker: Option<Waker>, notes: T::Notes) {
-    if !T::HEARD {
+fn after<T: Target>(target: &T, waker: Option<Waker>, notes: T::Notes, heard: bool) {
+    if !heard {
         // One call of user code, and nothing to be done after it.
         return drop(waker);
     }

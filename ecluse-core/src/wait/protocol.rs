@@ -112,6 +112,11 @@ pub trait Protocol {
     #[inline(always)]
     fn tell(&self, _notes: Self::Notes) {}
 
+    /// Makes a waiter that was never queued a leader, if that can be had without the lock.
+    fn lead_now(&self, _node: &Node<Self::Grant, Self::Extra>) -> bool {
+        false
+    }
+
     /// The waiter learns that it leads; asked if [`Protocol::LEADS`] only.
     fn lead(&self) -> Option<Self::Output> {
         None
