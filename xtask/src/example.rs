@@ -18,6 +18,8 @@ const HOST: &[(&str, &str)] = &[
     ("ecluse-tokio", "renew"),
     ("ecluse-tokio", "proxy"),
     ("ecluse-tokio", "cached"),
+    ("ecluse-tokio", "bearer"),
+    ("ecluse-tokio", "shed"),
     ("ecluse-smol", "renew_smol"),
     ("ecluse-embassy", "renew_embassy"),
 ];

@@ -8,22 +8,23 @@
 
 use core::{
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use std::sync::Arc;
 
 use ecluse_core::{
     Handle, Lock, Refresher,
-    refresh::{Hear, Minted, NoValue},
+    refresh::{Current, Hear, Minted, NoValue, Version},
     runtime::{Clock, Tally},
 };
 use http::{
     HeaderValue, Request, Response, StatusCode,
     header::{AUTHORIZATION, InvalidHeaderValue},
 };
+use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -53,16 +54,82 @@ impl Bearer {
     }
 }
 
+/// A refresher and its mint, whatever their types, and where mints run.
+///
+/// No type of these parts is a parameter of the service, and none of its bounds is `'static`: within an
+/// `async` block the compiler forgets that a `&'static` is, and the block would not be `Send`.
+struct Minting<E> {
+    source: Arc<dyn Source<E>>,
+    spawn: TokioSpawn,
+    tally: Arc<Tally>,
+}
+
+impl<E> Minting<E> {
+    fn token(&self) -> Token<E> {
+        let (spawn, tally) = (self.spawn.clone(), Arc::clone(&self.tally));
+        Arc::clone(&self.source).token(spawn, tally)
+    }
+}
+
+impl<E> Clone for Minting<E> {
+    fn clone(&self) -> Self {
+        Self {
+            source: Arc::clone(&self.source),
+            spawn: self.spawn.clone(),
+            tally: Arc::clone(&self.tally),
+        }
+    }
+}
+
+trait Source<E>: Send + Sync {
+    fn token(self: Arc<Self>, spawn: TokioSpawn, tally: Arc<Tally>) -> Token<E>;
+
+    fn refused(&self, seen: Version);
+}
+
+type Token<E> = Pin<Box<dyn Future<Output = Result<Current<Bearer>, NoValue<E>>> + Send>>;
+
+struct Shared<R, M> {
+    refresher: R,
+    mint: M,
+}
+
+impl<R, M, F, E, C, L, O> Source<E> for Shared<R, M>
+where
+    R: Handle<Target = Refresher<Bearer, E, C, L, O>> + Send + Sync + 'static,
+    M: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Minted<Bearer>, E>> + Send + 'static,
+    E: Clone + Send + 'static,
+    C: Clock<Instant: Send + Sync> + Send + Sync + 'static,
+    L: Lock + Send + Sync + 'static,
+    O: Hear + Send + Sync + 'static,
+{
+    fn token(self: Arc<Self>, spawn: TokioSpawn, tally: Arc<Tally>) -> Token<E> {
+        Box::pin(async move {
+            let shared = Arc::clone(&self);
+            let mint = move || (shared.mint)();
+            Refresher::get_in_background(&self.refresher, spawn, tally, mint).await
+        })
+    }
+
+    fn refused(&self, seen: Version) {
+        self.refresher.invalidate(seen);
+    }
+}
+
 /// Puts the token of a shared [`Refresher`](crate::Refresher) on each request. When it is refused, the
 /// token is renewed, once for all whose requests it was on, and the request is sent once more.
 ///
-/// - `R`, how the refresher is shared: `&'static Refresher` or `Arc<Refresher>`.
-/// - `M`, the mint: asks the token endpoint. It runs as a task of the runtime in which a request is
-///   made ([`get_in_background`](crate::Refresher::get_in_background)): a request that is cut off does
-///   not end it, and while there is a valid token no request waits for one.
+/// - `E`, the mint's error. It is `Clone`, as all who wait for a mint are told: a type of your own, or
+///   `Arc<dyn Error + Send + Sync>`.
 /// - `A`, which bodies can be sent again: those that are `Clone`; see [`repeat`](Self::repeat).
 ///
-/// A refusal is a 401, or gRPC's `UNAUTHENTICATED` as an answer without a message.
+/// The mint runs as a task of the runtime in which a request is made
+/// ([`get_in_background`](crate::Refresher::get_in_background)): a request that is cut off does not
+/// end it, and while there is a valid token no request waits for one.
+///
+/// A refusal is a 401, or gRPC's `UNAUTHENTICATED` as an answer without a message. An `Authorization`
+/// that a request has is replaced.
 ///
 /// ```
 /// use std::time::Duration;
@@ -90,65 +157,79 @@ impl Bearer {
 /// # assert_eq!(answer.status(), 200);
 /// # }
 /// ```
-#[derive(Clone)]
 #[must_use = "a layer does nothing by itself"]
-pub struct BearerLayer<R, M, A = Cloned> {
-    refresher: R,
-    mint: M,
+pub struct BearerLayer<E, A = Cloned> {
+    minting: Minting<E>,
     repeat: A,
-    spawn: TokioSpawn,
-    tally: Arc<Tally>,
 }
 
-impl<R, M> BearerLayer<R, M> {
-    /// The token of `refresher`, minted by `mint()`'s future.
-    pub fn new(refresher: R, mint: M) -> Self {
+impl<E> BearerLayer<E> {
+    /// The token of `refresher` (`&'static`, or `Arc`), minted by `mint()`'s future, which asks the
+    /// token endpoint.
+    pub fn new<R, M, F, C, L, O>(refresher: R, mint: M) -> Self
+    where
+        R: Handle<Target = Refresher<Bearer, E, C, L, O>> + Send + Sync + 'static,
+        M: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Minted<Bearer>, E>> + Send + 'static,
+        E: Clone + Send + 'static,
+        C: Clock<Instant: Send + Sync> + Send + Sync + 'static,
+        L: Lock + Send + Sync + 'static,
+        O: Hear + Send + Sync + 'static,
+    {
         Self {
-            refresher,
-            mint,
+            minting: Minting {
+                source: Arc::new(Shared { refresher, mint }),
+                spawn: TokioSpawn::current(),
+                tally: Arc::default(),
+            },
             repeat: Cloned,
-            spawn: TokioSpawn::current(),
-            tally: Arc::default(),
         }
     }
 }
 
-impl<R, M, A> BearerLayer<R, M, A> {
+impl<E, A> BearerLayer<E, A> {
     /// Decides anew which bodies can be sent again: [`Never`](super::Never), or any
     /// `Fn(&B) -> Option<B>`. A refused request whose body cannot is not sent again, and the refusal
     /// passed on; the next request has a new token.
-    pub fn repeat<N>(self, repeat: N) -> BearerLayer<R, M, N> {
+    pub fn repeat<N>(self, repeat: N) -> BearerLayer<E, N> {
         BearerLayer {
-            refresher: self.refresher,
-            mint: self.mint,
+            minting: self.minting,
             repeat,
-            spawn: self.spawn,
-            tally: self.tally,
         }
     }
 
     /// Mints by this, and not on the runtime that a request is made in.
     pub fn spawn(mut self, spawn: TokioSpawn) -> Self {
-        self.spawn = spawn;
+        self.minting.spawn = spawn;
         self
     }
 
     /// The mints that are under way: to cancel and join them when the program ends.
     pub const fn tally(&self) -> &Arc<Tally> {
-        &self.tally
+        &self.minting.tally
     }
 }
 
-impl<R: fmt::Debug, M, A> fmt::Debug for BearerLayer<R, M, A> {
+impl<E, A: Clone> Clone for BearerLayer<E, A> {
+    fn clone(&self) -> Self {
+        Self {
+            minting: self.minting.clone(),
+            repeat: self.repeat.clone(),
+        }
+    }
+}
+
+impl<E, A> fmt::Debug for BearerLayer<E, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BearerLayer")
-            .field("refresher", &self.refresher)
+            .field("spawn", &self.minting.spawn)
+            .field("tally", &self.minting.tally)
             .finish_non_exhaustive()
     }
 }
 
-impl<S, R: Clone, M: Clone, A: Clone> Layer<S> for BearerLayer<R, M, A> {
-    type Service = BearerService<S, R, M, A>;
+impl<S, E, A: Clone> Layer<S> for BearerLayer<E, A> {
+    type Service = BearerService<S, E, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
         BearerService {
@@ -159,47 +240,36 @@ impl<S, R: Clone, M: Clone, A: Clone> Layer<S> for BearerLayer<R, M, A> {
 }
 
 /// A service below a [`BearerLayer`].
-#[derive(Clone, Debug)]
-pub struct BearerService<S, R, M, A = Cloned> {
+#[derive(Debug)]
+pub struct BearerService<S, E, A = Cloned> {
     inner: S,
-    layer: BearerLayer<R, M, A>,
+    layer: BearerLayer<E, A>,
 }
 
-impl<S, B, Q, R, M, F, A, E, C, L, O> Service<Request<B>> for BearerService<S, R, M, A>
+impl<S: Clone, E, A: Clone> Clone for BearerService<S, E, A> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            layer: self.layer.clone(),
+        }
+    }
+}
+
+impl<S, B, Q, E, A> Service<Request<B>> for BearerService<S, E, A>
 where
-    S: Service<Request<B>, Response = Response<Q>, Future: Send> + Clone + Send + 'static,
-    B: Send + 'static,
+    S: Service<Request<B>, Response = Response<Q>> + Clone,
     A: Repeat<B>,
-    R: Handle<Target = Refresher<Bearer, E, C, L, O>> + Send + Sync + 'static,
-    M: Fn() -> F + Clone + Send + 'static,
-    F: Future<Output = Result<Minted<Bearer>, E>> + Send + 'static,
-    E: Clone + Send + 'static,
-    C: Clock<Instant: Send + Sync> + Send + Sync + 'static,
-    L: Lock + Send + Sync + 'static,
-    O: Hear + Send + Sync + 'static,
 {
     type Response = Response<Q>;
     type Error = BearerError<E, S::Error>;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Future = Authorized<S, B, E>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(BearerError::Service)
     }
 
-    /// # Cancellation
-    /// Safe at every point: a mint that this request began goes on, for the others.
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // The one that is ready is the one that is called.
-        let other = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, other);
-        let BearerLayer {
-            refresher,
-            mint,
-            repeat,
-            spawn,
-            tally,
-        } = &self.layer;
-        let again = repeat.copy(request.body()).map(|body| {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let again = self.layer.repeat.copy(request.body()).map(|body| {
             let mut again = Request::new(body);
             *again.method_mut() = request.method().clone();
             *again.uri_mut() = request.uri().clone();
@@ -208,44 +278,109 @@ where
             *again.extensions_mut() = request.extensions().clone();
             again
         });
-        let (refresher, mint) = (refresher.clone(), mint.clone());
-        let (spawn, tally) = (spawn.clone(), Arc::clone(tally));
-        let shared = refresher.clone();
-        let token = move || {
-            let (refresher, mint) = (shared.clone(), mint.clone());
-            let (spawn, tally) = (spawn.clone(), Arc::clone(&tally));
-            async move {
-                let token = Refresher::get_in_background(&refresher, spawn, tally, mint);
-                token.await.map_err(BearerError::NoToken)
-            }
-        };
-        Box::pin(async move {
-            let bearer = token().await?;
-            authorize(&mut request, bearer.value);
-            let mut again = {
-                let response = inner.call(request).await.map_err(BearerError::Service)?;
-                let refused = is_refusal(&response);
-                if refused {
-                    refresher.invalidate(bearer.version);
-                }
-                match again {
-                    // The answer goes first: its connection is wanted again.
-                    Some(again) if refused => again,
-                    _ => return Ok(response),
-                }
-            };
-            let bearer = token().await?;
-            authorize(&mut again, bearer.value);
-            poll_fn(|cx| inner.poll_ready(cx))
-                .await
-                .map_err(BearerError::Service)?;
-            inner.call(again).await.map_err(BearerError::Service)
-        })
+        // The one that is ready is the one that is called.
+        let other = self.inner.clone();
+        let minting = self.layer.minting.clone();
+        Authorized {
+            step: Step::Asking {
+                token: minting.token(),
+            },
+            service: mem::replace(&mut self.inner, other),
+            minting,
+            request: Some(request),
+            again: Some(again),
+            version: None,
+        }
     }
 }
 
-fn authorize<B>(request: &mut Request<B>, bearer: Bearer) {
-    request.headers_mut().insert(AUTHORIZATION, bearer.0);
+pin_project! {
+    #[project = StepPinned]
+    enum Step<F, E> {
+        Asking { token: Token<E> },
+        Readying,
+        Sent { #[pin] response: F },
+    }
+}
+
+pin_project! {
+    /// A request on its way, with a token on it: it waits for that, then for the answer, and, if that
+    /// is a refusal, does so once more.
+    ///
+    /// # Cancellation
+    /// Safe at every point: a mint that this request began goes on, for the others.
+    #[must_use = "nothing is sent unless it is awaited"]
+    pub struct Authorized<S, B, E>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        step: Step<S::Future, E>,
+        service: S,
+        minting: Minting<E>,
+        // What is sent next.
+        request: Option<Request<B>>,
+        // Until the first answer is there: what is sent if it is a refusal, if anything can be.
+        again: Option<Option<Request<B>>>,
+        // Of the token that was sent last.
+        version: Option<Version>,
+    }
+}
+
+impl<S, B, Q, E> Future for Authorized<S, B, E>
+where
+    S: Service<Request<B>, Response = Response<Q>>,
+{
+    type Output = Result<Response<Q>, BearerError<E, S::Error>>;
+
+    /// # Panics
+    /// If it is polled after its end.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.step.as_mut().project() {
+                StepPinned::Asking { token } => {
+                    let bearer = ready!(token.as_mut().poll(cx)).map_err(BearerError::NoToken)?;
+                    *this.version = Some(bearer.version);
+                    if let Some(request) = this.request {
+                        let Bearer(value) = bearer.value;
+                        request.headers_mut().insert(AUTHORIZATION, value);
+                    }
+                    this.step.set(Step::Readying);
+                }
+                StepPinned::Readying => {
+                    ready!(this.service.poll_ready(cx)).map_err(BearerError::Service)?;
+                    let request = this.request.take().expect("polled after its end");
+                    let response = this.service.call(request);
+                    this.step.set(Step::Sent { response });
+                }
+                StepPinned::Sent { response } => {
+                    let response = ready!(response.poll(cx)).map_err(BearerError::Service);
+                    this.step.set(Step::Readying);
+                    let response = response?;
+                    let first = this.again.take().filter(|_| is_refusal(&response));
+                    let (Some(again), Some(seen)) = (first, *this.version) else {
+                        return Poll::Ready(Ok(response));
+                    };
+                    this.minting.source.refused(seen);
+                    if again.is_none() {
+                        return Poll::Ready(Ok(response));
+                    }
+                    *this.request = again;
+                    let token = this.minting.token();
+                    this.step.set(Step::Asking { token });
+                }
+            }
+        }
+    }
+}
+
+impl<S: Service<Request<B>>, B, E> fmt::Debug for Authorized<S, B, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorized")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
 }
 
 fn is_refusal<Q>(response: &Response<Q>) -> bool {

@@ -16,7 +16,7 @@ mod shed;
 
 pub use self::{
     admission::{AdmissionLayer, AdmissionService, Admitting, One, Weigh},
-    bearer::{Bearer, BearerError, BearerLayer, BearerService},
+    bearer::{Authorized, Bearer, BearerError, BearerLayer, BearerService},
     repeat::{Cloned, Never, Repeat},
     shed::{AdmissionError, AsAnswer, AsError, Shed, Tell},
 };

@@ -2,8 +2,7 @@
 
 use std::{
     convert::Infallible,
-    future::{Future, ready},
-    pin::Pin,
+    future::ready,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -12,9 +11,9 @@ use std::{
 };
 
 use ecluse_tokio::{
-    Refresher, TokioTimer,
+    Admission, Refresher, TokioTimer,
     refresh::{Minted, NoValue, Policy},
-    tower::{Bearer, BearerError, BearerLayer, Cloned, Never, Repeat},
+    tower::{AdmissionLayer, Bearer, BearerError, BearerLayer, Never, Repeat},
 };
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tokio::{
@@ -39,7 +38,6 @@ fn token_of<B>(request: &Request<B>) -> String {
 }
 
 /// A token endpoint: its tokens are `t1`, `t2`, …
-#[derive(Default)]
 struct Mint {
     begun: AtomicU32,
     /// Where set, each mint takes a permit of it.
@@ -47,10 +45,17 @@ struct Mint {
 }
 
 impl Mint {
-    fn gated() -> Self {
+    const fn new() -> Self {
         Self {
-            gate: Some(Semaphore::new(0)),
-            ..Self::default()
+            begun: AtomicU32::new(0),
+            gate: None,
+        }
+    }
+
+    const fn gated() -> Self {
+        Self {
+            begun: AtomicU32::new(0),
+            gate: Some(Semaphore::const_new(0)),
         }
     }
 
@@ -68,20 +73,14 @@ impl Mint {
     }
 }
 
-type Minting = Pin<Box<dyn Future<Output = Result<Minted<Bearer>, &'static str>> + Send>>;
-
-/// A layer that mints by `mint`, and what it may send again.
-fn bearer<A: Clone>(
-    mint: &Arc<Mint>,
-    repeat: A,
-) -> BearerLayer<Arc<Token>, impl Fn() -> Minting + Clone + Send + use<A>, A> {
+/// A layer that mints by `mint`.
+fn bearer(mint: &Arc<Mint>) -> BearerLayer<&'static str> {
     let token = Token::new(TokioTimer, Policy::new().early(Duration::ZERO));
     let mint = Arc::clone(mint);
-    let mint = move || -> Minting {
+    BearerLayer::new(Arc::new(token), move || {
         let mint = Arc::clone(&mint);
-        Box::pin(async move { mint.mint().await })
-    };
-    BearerLayer::new(Arc::new(token), mint).repeat(repeat)
+        async move { mint.mint().await }
+    })
 }
 
 /// An API that accepts one token, and keeps count.
@@ -115,9 +114,9 @@ impl Api {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_refusals_of_one_token_mint_once() {
     const CALLERS: u32 = 100;
-    let (mint, api) = (Arc::new(Mint::default()), Api::accepting("t2"));
+    let (mint, api) = (Arc::new(Mint::new()), Api::accepting("t2"));
     let all_here = Arc::new(Barrier::new(CALLERS as usize));
-    let layer = bearer(&mint, Cloned);
+    let layer = bearer(&mint);
     let service = layer.layer(service_fn({
         let api = Arc::clone(&api);
         move |request: Request<String>| {
@@ -146,9 +145,9 @@ async fn a_hundred_refusals_of_one_token_mint_once() {
 
 #[tokio::test]
 async fn a_late_refusal_of_an_older_token_renews_nothing() {
-    let (mint, api) = (Arc::new(Mint::default()), Api::accepting("t2"));
+    let (mint, api) = (Arc::new(Mint::new()), Api::accepting("t2"));
     let (late, first) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
-    let service = bearer(&mint, Cloned).layer(service_fn({
+    let service = bearer(&mint).layer(service_fn({
         let (api, late) = (Arc::clone(&api), Arc::clone(&late));
         move |request: Request<String>| {
             let (api, late, first) = (Arc::clone(&api), Arc::clone(&late), Arc::clone(&first));
@@ -178,8 +177,8 @@ async fn a_late_refusal_of_an_older_token_renews_nothing() {
 
 #[tokio::test]
 async fn a_refusal_after_the_retry_is_passed_on() {
-    let (mint, api) = (Arc::new(Mint::default()), Api::accepting("none"));
-    let layer = bearer(&mint, Cloned);
+    let (mint, api) = (Arc::new(Mint::new()), Api::accepting("none"));
+    let layer = bearer(&mint);
     let served = Arc::clone(&api);
     let mut service = layer.layer(service_fn(move |request: Request<String>| {
         ready(Ok::<_, Infallible>(served.serve(&request)))
@@ -191,10 +190,10 @@ async fn a_refusal_after_the_retry_is_passed_on() {
 
 #[tokio::test]
 async fn the_second_try_is_the_first_but_for_the_token() {
-    let mint = Arc::new(Mint::default());
+    let mint = Arc::new(Mint::new());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&seen);
-    let service = bearer(&mint, Cloned).layer(service_fn(move |request: Request<String>| {
+    let service = bearer(&mint).layer(service_fn(move |request: Request<String>| {
         let token = token_of(&request);
         let bearer = &request.headers()[AUTHORIZATION];
         assert!(bearer.is_sensitive() && !format!("{bearer:?}").contains(&token));
@@ -234,12 +233,15 @@ async fn the_second_try_is_the_first_but_for_the_token() {
 struct Stream(u8);
 
 async fn unrepeated(repeat: impl Repeat<Stream> + Clone + Send + 'static) -> (u16, u32, u32, u16) {
-    let (mint, api) = (Arc::new(Mint::default()), Api::accepting("t2"));
+    let (mint, api) = (Arc::new(Mint::new()), Api::accepting("t2"));
     let served = Arc::clone(&api);
-    let service = bearer(&mint, repeat).layer(service_fn(move |request: Request<Stream>| {
-        assert_eq!(request.body().0, 5);
-        ready(Ok::<_, Infallible>(served.serve(&request)))
-    }));
+    let service =
+        bearer(&mint)
+            .repeat(repeat)
+            .layer(service_fn(move |request: Request<Stream>| {
+                assert_eq!(request.body().0, 5);
+                ready(Ok::<_, Infallible>(served.serve(&request)))
+            }));
     let first = soon(service.clone().oneshot(Request::new(Stream(5)))).await;
     let (calls, mints) = (api.calls(), mint.begun());
     let next = soon(service.oneshot(Request::new(Stream(5)))).await;
@@ -264,7 +266,7 @@ async fn a_body_that_cannot_be_sent_again_is_not_and_the_next_request_has_a_new_
 #[tokio::test]
 async fn a_cancelled_caller_ends_no_mint() {
     let (mint, api) = (Arc::new(Mint::gated()), Api::accepting("t1"));
-    let layer = bearer(&mint, Cloned);
+    let layer = bearer(&mint);
     let served = Arc::clone(&api);
     let service = layer.layer(service_fn(move |request: Request<String>| {
         ready(Ok::<_, Infallible>(served.serve(&request)))
@@ -304,9 +306,9 @@ async fn without_a_token_nothing_is_sent() {
 
 #[tokio::test]
 async fn a_refusal_of_grpc_is_one() {
-    let (mint, api) = (Arc::new(Mint::default()), Api::accepting("t2"));
+    let (mint, api) = (Arc::new(Mint::new()), Api::accepting("t2"));
     let served = Arc::clone(&api);
-    let service = bearer(&mint, Cloned).layer(service_fn(move |request: Request<String>| {
+    let service = bearer(&mint).layer(service_fn(move |request: Request<String>| {
         let mut answer = served.serve(&request);
         if answer.status() == 401 {
             *answer.status_mut() = StatusCode::OK;
@@ -321,4 +323,19 @@ async fn a_refusal_of_grpc_is_one() {
         .unwrap();
     assert!(!served.headers().contains_key("grpc-status"));
     assert_eq!((mint.begun(), api.calls()), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statics_go_into_tasks() {
+    static TOKEN: Token = Refresher::new(TokioTimer, Policy::new());
+    static LOAD: Admission = Admission::new(1, 0);
+    static MINT: Mint = Mint::new();
+    let service =
+        service_fn(|_: Request<String>| ready(Ok::<_, Infallible>(answer(StatusCode::OK))));
+    let service = BearerLayer::new(&TOKEN, || MINT.mint()).layer(service);
+    let service = AdmissionLayer::new(&LOAD).layer(service);
+    // In an `async` block, where the compiler forgets that they are `'static`.
+    let served = tokio::spawn(async move { service.oneshot(Request::new(String::new())).await });
+    assert_eq!(soon(served).await.unwrap().unwrap().status(), 200);
+    assert_eq!(MINT.begun(), 1);
 }
