@@ -17,6 +17,7 @@ mod embassy;
 mod maitake;
 mod meter;
 mod ours;
+mod primitives;
 mod stub;
 
 use ecluse_firmware::{chip, report, semihosting};
@@ -34,6 +35,7 @@ fn main() -> ! {
     chip::start_clock();
     let meter = meter::Meter::calibrated();
     ours::run(&meter);
+    primitives::run(&meter);
     embassy::run(&meter);
     maitake::run(&meter);
     report::line("end", &[]);

@@ -53,10 +53,10 @@ const CROWDS: [(usize, [&str; 6]); 3] = [
 ];
 
 /// Futures that wait, each polled once by the waker of its number. They leave together.
-struct Crowd<F: Future>([Option<F>; 64]);
+pub struct Crowd<F: Future>([Option<F>; 64]);
 
 impl<F: Future> Crowd<F> {
-    fn new(size: usize, mut one: impl FnMut() -> F) -> Self {
+    pub fn new(size: usize, mut one: impl FnMut() -> F) -> Self {
         Self(core::array::from_fn(|i| (i < size).then(&mut one)))
     }
 
@@ -70,7 +70,7 @@ impl<F: Future> Crowd<F> {
         stub::with(i, |cx| self.at(i).poll(cx).is_ready())
     }
 
-    fn queue(&mut self) {
+    pub fn queue(&mut self) {
         for i in 0..64 {
             if self.0[i].is_some() {
                 assert!(!self.poll(i), "it waits");
@@ -78,7 +78,7 @@ impl<F: Future> Crowd<F> {
         }
     }
 
-    fn leave(&mut self, i: usize) {
+    pub fn leave(&mut self, i: usize) {
         self.0[i] = None;
     }
 }
