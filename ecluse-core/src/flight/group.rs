@@ -173,6 +173,7 @@ where
     /// # Errors
     /// Gives [`NoAnswer`](super::NoAnswer): as [`Flight::run`](super::Flight::run), and `Full` where
     /// there is a [limit](Group::with_limit).
+    #[inline]
     pub fn run<M, F>(&self, key: K, make: M) -> Run<&Self, M, F>
     where
         M: FnOnce() -> F,

@@ -81,6 +81,7 @@ where
     M: FnOnce() -> F,
     F: Future<Output = <R::Target as Table>::Value>,
 {
+    #[inline(always)]
     pub(super) fn new(wait: Wait<ToTurn<R>>, make: M) -> Self {
         Self {
             body: None,
@@ -330,6 +331,7 @@ fn supersede<R: TableRef>(wait: &Wait<ToTurn<R>>, oldest: Duration) {
 }
 
 /// The leader's result is there.
+#[inline]
 fn finish<R>(wait: &Wait<ToTurn<R>>, value: &<R::Target as Table>::Value, verdict: Verdict) -> u32
 where
     R: TableRef<Target: Table<Value: Clone>>,

@@ -81,6 +81,7 @@ impl<T, P: Orphans, L: Lock, C: Stamp> Flight<T, P, L, C> {
     /// Gives [`NoAnswer`](super::NoAnswer): `Recursive` to a caller inside the very run it asks for;
     /// `Abandoned` where the leader was lost and the policy is [`Fail`](super::Fail), where the
     /// leader's verdict refused the result, or where a clone of it panicked.
+    #[inline]
     pub fn run<M, F>(&self, make: M) -> Run<&Self, M, F>
     where
         M: FnOnce() -> F,

@@ -228,6 +228,7 @@ impl<T> Landing<T> {
 }
 
 /// A node for a caller who asks for `key`.
+#[inline(always)]
 pub(super) fn seat<T: Table>(key: T::Key) -> Seat<T> {
     Post::new(
         Entry {
@@ -423,8 +424,9 @@ pub(super) fn begin<T: Table>(at: At<'_, T>, node: &Caller<T>) -> Option<Outcome
     })
 }
 
-/// Ends a run: out of the chain, and the cohort is the drain's. `None`: nobody had joined. Gives how
-/// many had.
+/// Ends a run: out of the chain, and those who joined are granted what `supply` gives. Gives how many
+/// had joined.
+#[inline]
 fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
     at: At<'_, T>,
     node: &Caller<T>,
@@ -434,6 +436,16 @@ fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
         at.table.vacated();
         return 0;
     }
+    depart_seen(at, node, supply)
+}
+
+/// Somebody joined, or has seen the leader, or the swap failed for nothing.
+#[cold]
+fn depart_seen<T: Table, S: Supply<Grant = Landing<T::Value>>>(
+    at: At<'_, T>,
+    node: &Caller<T>,
+    supply: impl FnOnce(u32) -> S,
+) -> u32 {
     let (joined, followed, armed) = at.bucket.with(|held| {
         // SAFETY: Validity and Aliasing: the lock is held.
         let mark = unsafe { node.extra().mark() };
@@ -468,6 +480,7 @@ fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
 }
 
 /// The result is there: everybody who joined gets a clone of it.
+#[inline]
 pub(super) fn land<T: Table>(at: At<'_, T>, node: &Caller<T>, value: &T::Value) -> u32
 where
     T::Value: Clone,

@@ -21,6 +21,7 @@ pub struct ToTurn<R: TableRef> {
 }
 
 impl<R: TableRef> ToTurn<R> {
+    #[inline(always)]
     fn at(&self) -> At<'_, R::Target> {
         At::new(&*self.table, self.place)
     }
@@ -35,6 +36,7 @@ pub enum Turn<T> {
 }
 
 impl<R: TableRef> Wait<ToTurn<R>> {
+    #[inline(always)]
     pub(crate) fn turn(
         table: R,
         place: <R::Target as Table>::Place,

@@ -48,6 +48,7 @@ unsafe impl<D: Sync, M: Send> Sync for Post<D, M> {}
 
 impl<D, M: Copy> Post<D, M> {
     const_fn! {
+        #[inline(always)]
         pub(crate) const fn new(data: D, mark: M) -> Self {
             Self {
                 next: Cell::new(ptr::null()),

@@ -223,6 +223,7 @@ unsafe impl<G: Send, X: Sync> Sync for Node<G, X> {}
 
 impl<G, X> Node<G, X> {
     const_fn! {
+        #[inline(always)]
         pub(crate) const fn new(extra: X) -> Self {
             Self {
                 link: Link::new(),
