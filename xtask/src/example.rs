@@ -24,9 +24,18 @@ const HOST: &[(&str, &str)] = &[
     ("ecluse-embassy", "renew_embassy"),
 ];
 
-/// **The** list of examples that are firmware: package, example, and the chips that it is for. Such a one is a project of its own,
-/// `examples/NAME` with its `Cargo.toml`, lock file and `memory.x`, and tells by its exit status whether all went well.
-const FIRMWARE: &[(&str, &str, &[&str])] = &[("ecluse-embassy", "sensor-bus", &["m4", "m0"])];
+/// **The** list of examples that are firmware: package, project, example, and the chips that it is for. Such a project is
+/// `examples/PROJECT` with its `Cargo.toml`, lock file and `memory.x`; the example is a program of it, and tells by its exit
+/// status whether all went well.
+const FIRMWARE: &[(&str, &str, &str, &[&str])] = &[
+    ("ecluse-embassy", "sensor-bus", "sensor-bus", &["m4", "m0"]),
+    (
+        "ecluse-embassy",
+        "sensor-bus",
+        "sensor-lease",
+        &["m4", "m0"],
+    ),
+];
 
 /// How long firmware may run; it takes less than a second.
 const BOOT: Duration = Duration::from_secs(20);
@@ -43,19 +52,20 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<bool> {
     let Some(name) = &args.name else {
         HOST.iter().for_each(|(_, example)| println!("{example}"));
-        for (_, example, chips) in FIRMWARE {
+        for (_, _, example, chips) in FIRMWARE {
             println!("{example} (firmware: {})", chips.join(", "));
         }
         return Ok(true);
     };
     let mut run = Run::alone(&format!("example {name}"), Duration::from_secs(300))?;
-    if let Some((package, _, chips)) = FIRMWARE.iter().find(|(_, example, _)| example == name) {
+    let firmware = FIRMWARE.iter().find(|(_, _, example, _)| example == name);
+    if let Some((package, project, _, chips)) = firmware {
         let wanted = |chip: &&str| args.chip.as_deref().is_none_or(|wanted| wanted == *chip);
         let chips: Vec<&str> = chips.iter().copied().filter(wanted).collect();
         ensure!(!chips.is_empty(), "`{name}` is not for this chip");
         for chip in chips {
             println!("on {chip}:");
-            let (exit, stdout, stderr) = boot(&mut run, package, name, chip)?;
+            let (exit, stdout, stderr) = boot(&mut run, (package, project), name, chip)?;
             print!("{stdout}");
             ensure!(exit == Exit::Success, "{exit}\n{}", stderr.trim_end());
         }
@@ -71,10 +81,15 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 }
 
 /// Builds firmware, boots it in QEMU, and gives its end and what it printed.
-fn boot(run: &mut Run, package: &str, name: &str, chip: &str) -> Result<(Exit, String, String)> {
+fn boot(
+    run: &mut Run,
+    (package, project): (&str, &str),
+    name: &str,
+    chip: &str,
+) -> Result<(Exit, String, String)> {
     let chip = firmware::chip(chip).with_context(|| format!("there is no chip `{chip}`"))?;
-    let project = workspace::root().join(package).join("examples").join(name);
-    let images = chip.build_in(&project, run, name, &[name], Level::Size)?;
+    let examples = workspace::root().join(package).join("examples");
+    let images = chip.build_in(&examples.join(project), run, project, &[name], Level::Size)?;
     let mut qemu = chip.boot(&images[0], firmware::REAL_SPEED, &[]);
     run.run_within(&mut qemu, BOOT)
 }
@@ -94,9 +109,9 @@ pub(crate) fn run_host(run: &mut Run) -> Result<()> {
 
 /// Runs every example that is firmware, on every chip that it is for.
 pub(crate) fn run_firmware(run: &mut Run) -> Result<()> {
-    for (package, example, chips) in FIRMWARE {
+    for (package, project, example, chips) in FIRMWARE {
         for chip in *chips {
-            let (exit, stdout, stderr) = boot(run, package, example, chip)?;
+            let (exit, stdout, stderr) = boot(run, (package, project), example, chip)?;
             if exit != Exit::Success || stdout.trim().is_empty() {
                 run.show = Some(format!("{stdout}\n{stderr}"));
                 bail!("`{example}` on {chip}: {exit}");
@@ -113,7 +128,7 @@ fn ensure_listed(root: &Path) -> Result<()> {
     let firmware = |package: &str, example: &str| {
         FIRMWARE
             .iter()
-            .any(|(p, e, _)| (*p, *e) == (package, example))
+            .any(|(p, project, _, _)| (*p, *project) == (package, example))
     };
     for package in [
         "ecluse-core",
@@ -153,7 +168,7 @@ mod tests {
 
     #[test]
     fn firmware_is_for_chips_that_there_are() {
-        for (_, _, chips) in FIRMWARE {
+        for (_, _, _, chips) in FIRMWARE {
             assert!(!chips.is_empty());
             assert!(chips.iter().all(|chip| firmware::chip(chip).is_some()));
         }
