@@ -91,7 +91,11 @@ where
             if let Some(old) = old {
                 let mut run = pin!(run);
                 // One poll spawns it.
-                poll_fn(|cx| Poll::Ready(drop(run.as_mut().poll(cx)))).await;
+                poll_fn(|cx| {
+                    let _ = run.as_mut().poll(cx);
+                    Poll::Ready(())
+                })
+                .await;
                 return Ok(old.into());
             }
             match run.await {

@@ -178,12 +178,14 @@ impl Wake for Entry {
     }
 }
 
+type Queued<'a, P> = Pin<Box<Acquiring<&'a Admission<P>>>>;
+
 struct Walk<'a, P: Policy> {
     admission: &'a Admission<P>,
     model: Model,
     log: Arc<Log>,
     ids: usize,
-    waits: Vec<(usize, Pin<Box<Acquiring<&'a Admission<P>>>>)>,
+    waits: Vec<(usize, Queued<'a, P>)>,
     permits: Vec<Permit<&'a Admission<P>>>,
 }
 

@@ -34,8 +34,8 @@ fn now<T>(question: impl Future<Output = T>) -> T {
 }
 
 /// A mint that succeeds at once.
-fn mint(value: u32) -> impl Future<Output = Result<Minted<u32>, &'static str>> {
-    async move { Ok(Minted::expires_in(value, LIFE)) }
+async fn mint(value: u32) -> Result<Minted<u32>, &'static str> {
+    Ok(Minted::expires_in(value, LIFE))
 }
 
 async fn fails() -> Result<Minted<u32>, &'static str> {

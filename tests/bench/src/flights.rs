@@ -139,7 +139,7 @@ pub fn followers(turns: Turns, rows: &mut Vec<Row>) {
             }
         }));
 
-        let mut work = || {
+        let work = || {
             let cell = Once::<u64>::new();
             open.set(false);
             let mut crowd = Crowd::new(n);
@@ -158,7 +158,7 @@ pub fn followers(turns: Turns, rows: &mut Vec<Row>) {
             (0..repeats).for_each(|_| work());
         }));
 
-        let mut work = || {
+        let work = || {
             let cell = tokio::sync::OnceCell::<u64>::new();
             open.set(false);
             let mut crowd = Crowd::new(n);
@@ -177,7 +177,7 @@ pub fn followers(turns: Turns, rows: &mut Vec<Row>) {
             (0..repeats).for_each(|_| work());
         }));
 
-        let mut work = || {
+        let work = || {
             let cell = async_lock::OnceCell::<u64>::new();
             open.set(false);
             let mut crowd = Crowd::new(n);
