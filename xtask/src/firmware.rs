@@ -57,6 +57,7 @@ const PARTS: &[&str] = &[
     "suite-lines",
     "suite-engine",
     "suite-scopes",
+    "suite-flights",
     "suite-hostile",
     "suite-admissions",
     "suite-on-chips",

@@ -160,7 +160,13 @@ impl<T, X, S: Supply> Source<T> for Cohort<'_, X, S> {
     #[inline(always)]
     unsafe fn next(&mut self, _: &mut Locked<T>) -> Option<Waker> {
         // SAFETY: Validity: open, that is linked. Aliasing: the lock is held.
-        unsafe { self.pop() }
+        let waker = unsafe { self.pop() };
+        // Nothing is left at hand: nothing more is made if nobody is left either (D2).
+        // SAFETY: Validity: still linked. Aliasing: the lock is held.
+        if !self.supply.is_ready() && unsafe { Link::is_alone(self.sentinel) } {
+            self.linked = false;
+        }
+        waker
     }
 
     #[inline(always)]

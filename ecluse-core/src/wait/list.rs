@@ -91,6 +91,15 @@ impl Link {
         link.ends.with_mut(|ends| change(unsafe { &mut *ends }));
     }
 
+    /// Whether `this` is the only member of its ring.
+    ///
+    /// # Safety
+    /// As [`Link::ends`].
+    pub(super) unsafe fn is_alone(this: *const Self) -> bool {
+        // SAFETY: Validity and Aliasing: by contract.
+        ptr::eq(unsafe { Self::ends(this) }.next, this)
+    }
+
     /// Puts `this` before `place` in `place`'s ring, or makes it a ring of its own.
     ///
     /// # Safety

@@ -336,6 +336,30 @@ fn a_panicking_clone_fails_those_not_yet_served() {
 }
 
 #[test]
+fn a_landing_clones_once_for_each_follower_and_not_once_more() {
+    for joined in [0, 1, 2, 15, 16, 17, 32, 33] {
+        let (log, left) = (RefCell::default(), Cell::new(100));
+        let flight = Flight::<Costly<'_>>::new();
+        let gate = Gate::default();
+        let mut leader = pin!(flight.run(|| async {
+            gate.passed().await;
+            Costly {
+                log: &log,
+                left: &left,
+            }
+        }));
+        assert!(poll(leader.as_mut()).is_pending());
+        let mut followers: Vec<_> = (0..joined).map(|_| Box::pin(flight.run(pending))).collect();
+        for follower in &mut followers {
+            assert!(poll(follower.as_mut()).is_pending());
+        }
+        gate.open(0);
+        let _answer = ready(poll(leader.as_mut())).unwrap();
+        assert_eq!(100 - left.get(), joined);
+    }
+}
+
+#[test]
 fn spare_clones_are_dropped_when_followers_have_left() {
     let (log, left) = (RefCell::default(), Cell::new(100));
     let flight = Flight::<Costly<'_>>::new();

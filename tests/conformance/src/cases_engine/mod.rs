@@ -4,7 +4,12 @@
 pub(crate) mod admission;
 pub(crate) mod blocking;
 pub(crate) mod bounds;
+pub(crate) mod flight;
+pub(crate) mod flight_bounds;
+pub(crate) mod flight_lost;
+pub(crate) mod flight_parts;
 pub(crate) mod forgotten;
+pub(crate) mod group;
 pub(crate) mod histories;
 pub(crate) mod hostile;
 pub(crate) mod hostile_admission;
@@ -31,6 +36,8 @@ suite! {
     Hostile: hostile, hostile_line, trace, histories;
     /// Permits.
     Admissions: admission, hostile_admission;
+    /// Flights and groups.
+    Flights: flight, flight_lost, flight_bounds, group;
     /// What chips are like.
     OnChips: interrupt, priority, load, input;
 }
