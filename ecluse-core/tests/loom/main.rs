@@ -10,6 +10,8 @@
 #[cfg(ecluse_loom)]
 mod admission;
 #[cfg(ecluse_loom)]
+mod flight;
+#[cfg(ecluse_loom)]
 mod kit;
 #[cfg(ecluse_loom)]
 mod line;
@@ -34,6 +36,7 @@ fn main() {
 
     let models: Vec<(&str, fn())> = [
         admission::MODELS,
+        flight::MODELS,
         slot::MODELS,
         line::MODELS,
         revoke::MODELS,

@@ -241,3 +241,26 @@ fn the_default_hash_spreads_keys() {
     assert_eq!(buckets.len(), 16);
     let _: Group<u8, u8, Promote, DefaultLock, DefaultHash, NoClock, 1> = Group::new();
 }
+
+/// Its own bytes are all that a group ever has.
+#[test]
+fn a_hundred_thousand_cancelled_keys_leave_nothing() {
+    let group = Group::<u32, u32>::new();
+    let (wakes, waker) = Wakes::new();
+    let alive = wakes.live();
+    for key in 0..100_000 {
+        let mut calls = [(); 2].map(|()| Box::pin(group.run(key, pending)));
+        for call in &mut calls {
+            assert!(poll_with(call.as_mut(), &waker).is_pending());
+        }
+        let [leader, follower] = calls;
+        // The follower leads before it goes, or goes first.
+        if key % 2 == 0 {
+            drop((leader, follower));
+        } else {
+            drop((follower, leader));
+        }
+    }
+    assert!(group.is_empty());
+    assert_eq!((wakes.live(), wakes.count()), (alive, 50_000));
+}

@@ -58,12 +58,12 @@ async fn f01_one_run_serves_all_who_ask_meanwhile<R: Runtime>(rt: R) -> Verdict 
 async fn f01_one_run_at_a_time_among_tasks<R: Runtime>(rt: R) -> Verdict {
     const TASKS: usize = 8;
     let flight: &'static Flight = rt.put(Flight::new());
-    let (inside, runs, led) = (counter(rt), counter(rt), counter(rt));
+    let (inside, runs, landed) = (counter(rt), counter(rt), counter(rt));
     let rounds = rt.count(4_000) / TASKS;
     let tasks = core::array::from_fn::<_, TASKS, _>(|task| {
         rt.spawn(async move {
             for round in 0..rounds {
-                let before = runs.load(Ordering::SeqCst);
+                let before = landed.load(Ordering::SeqCst);
                 let work = || async {
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two runs");
                     yield_now().await;
@@ -71,9 +71,9 @@ async fn f01_one_run_at_a_time_among_tasks<R: Runtime>(rt: R) -> Verdict {
                     runs.fetch_add(1, Ordering::SeqCst) as u32 + 1
                 };
                 let answer = flight.run(work).await.expect("nobody is lost");
-                // A run that was not over when it asked.
+                // Flights land in turn: this one had not when it asked.
                 assert!(answer.value as usize > before, "an old result");
-                led.fetch_add(usize::from(answer.led()), Ordering::SeqCst);
+                landed.fetch_add(usize::from(answer.led()), Ordering::SeqCst);
                 if (task + round) % 3 == 0 {
                     yield_now().await;
                 }
@@ -83,7 +83,7 @@ async fn f01_one_run_at_a_time_among_tasks<R: Runtime>(rt: R) -> Verdict {
     for task in tasks {
         assert_eq!(task.join().await, Ended::Finished);
     }
-    assert_eq!(runs.load(Ordering::SeqCst), led.load(Ordering::SeqCst));
+    assert_eq!(runs.load(Ordering::SeqCst), landed.load(Ordering::SeqCst));
     assert!(!flight.is_running());
     Verdict::Pass
 }

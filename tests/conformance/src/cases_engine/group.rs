@@ -344,7 +344,7 @@ async fn g03_cancelled_keys_leave_nothing<R: Runtime>(rt: R) -> Verdict {
     let group: &'static Group<Precious> = rt.put(Group::new());
     let (alive, waker) = (counter(rt), rt.put(TestWaker::new()));
     let [leader, follower] = [(); 2].map(|()| rt.put(Parked::new()));
-    let keys = rt.count(100_000);
+    let keys = rt.count(10_000);
     for key in 0..keys {
         let key = key as u16;
         for call in [leader, follower] {
