@@ -390,7 +390,7 @@ async fn f05_panic_goes_on_in_the_leader_and_the_heir_learns_it<R: Runtime>(rt: 
     heir.asks(rt, |make| flight.run(make));
     behind.asks(rt, |make| flight.run(make));
     gate.open(0);
-    let task = rt.spawn(async move { drop(leader.ready()) });
+    let task = rt.spawn(async move { assert!(leader.ready().is_err()) });
     assert_eq!(task.join().await, Ended::Panicked);
     // At once: the leader's future, with what is left of it, is still there.
     assert_eq!((heir.wakes(), behind.wakes(), gate.gone()), (1, 0, 1));
@@ -412,7 +412,7 @@ async fn f05_panic_is_told_to_all_under_fail<R: Runtime>(rt: R) -> Verdict {
         follower.asks(rt, |make| flight.run(make));
     }
     gate.open(0);
-    let task = rt.spawn(async move { drop(leader.ready()) });
+    let task = rt.spawn(async move { assert!(leader.ready().is_err()) });
     assert_eq!(task.join().await, Ended::Panicked);
     assert_eq!(wakes(followers), [1; 3]);
     for follower in followers {
@@ -467,7 +467,7 @@ async fn f05_panicking_hook_is_a_panic_of_the_work<R: Runtime>(rt: R) -> Verdict
         heir.asks(rt, |make| flight.run(make));
         lost.leave();
         assert_eq!(heir.wakes(), 0);
-        let task = rt.spawn(async move { drop(leader.ready()) });
+        let task = rt.spawn(async move { assert!(leader.ready().is_err()) });
         assert_eq!(task.join().await, Ended::Panicked, "{at:?}");
         assert_eq!(heir.wakes(), 1, "{at:?}");
         heir.waits();

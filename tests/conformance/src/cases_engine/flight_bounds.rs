@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use portable_atomic::{AtomicBool, Ordering};
 
+use super::super::subject::ListLock;
 use super::super::subject::flight::{NoAnswer, Part, Promote};
-use super::super::subject::{self, ListLock};
 use super::flight_parts::{Caller, Failing, Flight, Gate, LED, abandoned, callers, inherited};
 use crate::kit::{MockClock, Parked, TestWaker, eventually, yield_now};
 use crate::{Ended, Runtime, Task, Verdict};
@@ -160,12 +160,12 @@ async fn f08_work_that_asks_another_flight_is_no_recursion<R: Runtime>(rt: R) ->
 }
 
 async fn f10_timed_out_follower_leaves_and_the_flight_goes_on<R: Runtime>(rt: R) -> Verdict {
-    let (flight, clock) = (rt.put(Flight::new()), rt.put(MockClock::new()));
-    let flight: &'static Flight = flight;
+    let flight: &'static Flight = rt.put(Flight::new());
+    let clock: &'static MockClock = rt.put(MockClock::new());
     let [leader, behind] = callers(rt);
     let (bounded, waker) = (rt.put(Parked::new()), rt.put(TestWaker::new()));
     leader.asks(rt, |make| flight.run(make));
-    bounded.park(flight.run(|| async { 0 }).timeout(&*clock, 5 * MS));
+    bounded.park(flight.run(|| async { 0 }).timeout(clock, 5 * MS));
     bounded.pending(&waker.waker());
     behind.asks(rt, |make| flight.run(make));
     clock.advance(4 * MS);
@@ -280,7 +280,7 @@ async fn f10_timeout_on_the_runtimes_clock<R: Runtime>(rt: R) -> Verdict {
     Verdict::Pass
 }
 
-type Timed = subject::Flight<u32, Promote, ListLock, &'static MockClock>;
+type Timed = ecluse_core::Flight<u32, Promote, ListLock, &'static MockClock>;
 
 async fn f10_old_flight_is_superseded_by_identity<R: Runtime>(rt: R) -> Verdict {
     let clock: &'static MockClock = rt.put(MockClock::new());

@@ -7,12 +7,12 @@ use core::task::{Context, Poll};
 use portable_atomic::{AtomicUsize, Ordering};
 
 use super::super::subject::flight::{Answer, Fail, NoAnswer, NoClock, Part, Promote, Run, Table};
-use super::super::subject::{self, ListLock, Outcome};
+use super::super::subject::{ListLock, Outcome};
 use crate::Runtime;
 use crate::kit::{Parked, TestWaker};
 
 /// A flight under the subject's lock.
-pub(crate) type Flight<T = u32, P = Promote, C = NoClock> = subject::Flight<T, P, ListLock, C>;
+pub(crate) type Flight<T = u32, P = Promote, C = NoClock> = ecluse_core::Flight<T, P, ListLock, C>;
 
 /// A flight whose followers fail with their leader.
 pub(crate) type Failing = Flight<u32, Fail>;

@@ -6,10 +6,10 @@ use core::time::Duration;
 use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::super::cases::parts::counter;
+use super::super::subject::ListLock;
 use super::super::subject::flight::{
     DefaultHash, NoAnswer, NoClock, Part, Promote, Verdict as Judgement,
 };
-use super::super::subject::{self, ListLock};
 use super::flight_parts::{Gate, LED, callers, inherited, wakes};
 use crate::kit::{MockClock, Parked, TestWaker, poll_once, yield_now};
 use crate::{Ended, Runtime, Task, Verdict};
@@ -38,10 +38,10 @@ cases! { engine group:
 
 const MS: Duration = Duration::from_millis(1);
 
-type Group<K = u16, T = u32> = subject::Group<K, T, Promote, ListLock>;
+type Group<K = u16, T = u32> = ecluse_core::Group<K, T, Promote, ListLock>;
 
 /// Every key in one bucket, by one hash.
-type Colliding = subject::Group<u16, u32, Promote, ListLock, Same>;
+type Colliding = ecluse_core::Group<u16, u32, Promote, ListLock, Same>;
 
 /// A hash of nothing.
 #[derive(Clone, Copy, Default)]
@@ -532,7 +532,7 @@ async fn g07_followers_of_one_that_goes_alone_run_at_once<R: Runtime>(rt: R) -> 
 }
 
 type Remembering =
-    subject::Group<u16, u32, Promote, ListLock, DefaultHash, &'static MockClock, 4, 2>;
+    ecluse_core::Group<u16, u32, Promote, ListLock, DefaultHash, &'static MockClock, 4, 2>;
 
 /// A group that remembers two keys for 10 ms.
 fn remembering<R: Runtime>(rt: R, clock: &'static MockClock) -> &'static Remembering {
