@@ -273,20 +273,16 @@ mod tests {
     use super::*;
 
     fn column(slot: u64) -> Column {
-        let sizes = [
-            ("SLOT", slot),
-            ("LINE", 8),
-            ("CLAIM", 4),
-            ("TOKEN", 8),
-            ("CLAIM_WAIT", 28),
-            ("HOLD_WAIT", 30),
-            ("ROOT", 52),
-            ("SCOPE", 44),
-            ("CANCEL_WAIT", 28),
-        ];
-        let sizes = sizes.iter().chain(&[("HANDLE", 4)]);
+        // As many bytes as are allowed, or some; and two that the tests are about.
+        let allowed = |row: &str| BUDGET_32.iter().find(|(name, _)| *name == row);
+        let mut sizes: BTreeMap<_, _> = ROWS
+            .iter()
+            .map(|(row, symbol, _)| (*symbol, allowed(row).map_or(4, |(_, bytes)| *bytes)))
+            .collect();
+        sizes.extend([("SLOT", slot), ("CLAIM_WAIT", 28), ("HANDLE", 4)]);
         let sizes = sizes
-            .map(|(name, size)| (format!("ECLUSE_SIZE_{name}"), *size))
+            .into_iter()
+            .map(|(name, size)| (format!("ECLUSE_SIZE_{name}"), size))
             .collect();
         Column {
             head: "chip".into(),

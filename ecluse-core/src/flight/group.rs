@@ -21,7 +21,7 @@ use super::{
     table::{self, At, Bucket, Bunch, Key, Table, sealed},
 };
 use crate::{
-    sync::{DefaultLock, Handle, Lock, Protected},
+    sync::{DefaultLock, Lock, Protected},
     wait::{self, Wait},
 };
 

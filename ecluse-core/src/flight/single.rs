@@ -10,7 +10,7 @@ use super::{
     table::{self, At, Bucket, Bunch, Table, sealed},
 };
 use crate::{
-    sync::{DefaultLock, Handle, Lock},
+    sync::{DefaultLock, Lock},
     wait::{self, Wait},
 };
 
