@@ -122,36 +122,38 @@ impl<L> Unpin for Root<L> {}
 impl<L> core::panic::UnwindSafe for Root<L> {}
 impl<L> core::panic::RefUnwindSafe for Root<L> {}
 
-/// A scope below another one, whose [`Cx`] it borrows. It lies where its owner puts it, pinned; no
-/// allocation.
-///
-/// It is in no list before it is [entered](Scope::enter), and leaves its parent's when it is
-/// dropped, in O(1). A scope that is forgotten (`mem::forget` of a box) stays in its parent's list,
-/// memory-safe, until that goes.
-///
-/// ```
-/// use core::pin::pin;
-/// use ecluse_core::cancel::{Kind, Root};
-///
-/// let root = <Root>::new();
-/// let request = pin!(root.cx().child());
-/// let cx = request.as_ref().enter();
-/// root.cancel(Kind::Shutdown);
-/// assert!(cx.reason().unwrap().is_inherited());
-/// ```
-///
-/// It cannot outlive its parent:
-/// ```compile_fail,E0505
-/// use core::pin::pin;
-/// let root = <ecluse_core::cancel::Root>::new();
-/// let child = pin!(root.cx().child());
-/// drop(root);
-/// child.as_ref().enter();
-/// ```
-#[must_use = "a scope does nothing unless it is entered"]
-pub struct Scope<'p, L: Lock = DefaultLock> {
-    parent: Cx<'p, L>,
-    branch: Branch,
+locked_type! {
+    /// A scope below another one, whose [`Cx`] it borrows. It lies where its owner puts it, pinned; no
+    /// allocation.
+    ///
+    /// It is in no list before it is [entered](Scope::enter), and leaves its parent's when it is
+    /// dropped, in O(1). A scope that is forgotten (`mem::forget` of a box) stays in its parent's list,
+    /// memory-safe, until that goes.
+    ///
+    /// ```
+    /// use core::pin::pin;
+    /// use ecluse_core::cancel::{Kind, Root};
+    ///
+    /// let root = <Root>::new();
+    /// let request = pin!(root.cx().child());
+    /// let cx = request.as_ref().enter();
+    /// root.cancel(Kind::Shutdown);
+    /// assert!(cx.reason().unwrap().is_inherited());
+    /// ```
+    ///
+    /// It cannot outlive its parent:
+    /// ```compile_fail,E0505
+    /// use core::pin::pin;
+    /// let root = <ecluse_core::cancel::Root>::new();
+    /// let child = pin!(root.cx().child());
+    /// drop(root);
+    /// child.as_ref().enter();
+    /// ```
+    #[must_use = "a scope does nothing unless it is entered"]
+    pub struct Scope<'p, L: Lock> {
+        parent: Cx<'p, L>,
+        branch: Branch,
+    }
 }
 
 impl<'p, L: Lock> Scope<'p, L> {

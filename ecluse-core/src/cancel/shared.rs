@@ -19,31 +19,33 @@ use super::{
     scope::Root,
     tree::Branch,
 };
-use crate::sync::{DefaultLock, Lock};
+use crate::sync::Lock;
 
-/// A scope that its users share and keep alive: `'static`, for tasks that are spawned.
-///
-/// A clone is another handle on the same scope. A task keeps one and takes its [`Cx`] from it; scopes
-/// below are shared ones ([`child`](SharedScope::child)) or lie in the task's own future
-/// ([`Cx::child`]). When its last handle goes, the scope leaves the tree; that does not cancel it,
-/// since nobody is left who could ask.
-///
-/// ```
-/// use ecluse_core::cancel::{Kind, SharedScope};
-///
-/// let server: SharedScope = SharedScope::new();
-/// let connection = server.child();
-/// let task = async move {
-///     let cx = connection.cx();
-///     cx.guard(core::future::pending::<()>()).await
-/// };
-/// # let mut task = core::pin::pin!(task);
-/// # let mut poll = || core::future::Future::poll(task.as_mut(), &mut core::task::Context::from_waker(core::task::Waker::noop()));
-/// # assert!(poll().is_pending());
-/// server.cancel(Kind::Shutdown);
-/// # assert!(matches!(poll(), core::task::Poll::Ready(Err(cancelled)) if cancelled.reason().is_inherited()));
-/// ```
-pub struct SharedScope<L: Lock = DefaultLock>(Arc<Place<L>>);
+locked_type! {
+    /// A scope that its users share and keep alive: `'static`, for tasks that are spawned.
+    ///
+    /// A clone is another handle on the same scope. A task keeps one and takes its [`Cx`] from it; scopes
+    /// below are shared ones ([`child`](SharedScope::child)) or lie in the task's own future
+    /// ([`Cx::child`]). When its last handle goes, the scope leaves the tree; that does not cancel it,
+    /// since nobody is left who could ask.
+    ///
+    /// ```
+    /// use ecluse_core::cancel::{Kind, SharedScope};
+    ///
+    /// let server: SharedScope = SharedScope::new();
+    /// let connection = server.child();
+    /// let task = async move {
+    ///     let cx = connection.cx();
+    ///     cx.guard(core::future::pending::<()>()).await
+    /// };
+    /// # let mut task = core::pin::pin!(task);
+    /// # let mut poll = || core::future::Future::poll(task.as_mut(), &mut core::task::Context::from_waker(core::task::Waker::noop()));
+    /// # assert!(poll().is_pending());
+    /// server.cancel(Kind::Shutdown);
+    /// # assert!(matches!(poll(), core::task::Poll::Ready(Err(cancelled)) if cancelled.reason().is_inherited()));
+    /// ```
+    pub struct SharedScope<L: Lock>(Arc<Place<L>>);
+}
 
 enum Place<L: Lock> {
     Root(Root<L>),

@@ -20,6 +20,8 @@ use super::{
     run::Run,
     table::{self, At, Bucket, Bunch, Key, Table, sealed},
 };
+#[cfg(feature = "alloc")]
+use crate::sync::Handle;
 use crate::{
     sync::{DefaultLock, Lock, Protected},
     wait::{self, Wait},

@@ -9,6 +9,8 @@ use super::{
     run::Run,
     table::{self, At, Bucket, Bunch, Table, sealed},
 };
+#[cfg(feature = "alloc")]
+use crate::sync::Handle;
 use crate::{
     sync::{DefaultLock, Lock},
     wait::{self, Wait},

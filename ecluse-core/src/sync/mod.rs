@@ -22,6 +22,19 @@ macro_rules! const_fn {
     };
 }
 
+/// Declares a type whose lock is bounded where it is declared (its drop needs it): the default lock
+/// is a default only where there is one.
+macro_rules! locked_type {
+    ($(#[$meta:meta])* pub struct $name:ident<$($life:lifetime,)? L: Lock> $($body:tt)*) => {
+        #[cfg(any(feature = "std", feature = "critical-section"))]
+        $(#[$meta])*
+        pub struct $name<$($life,)? L: Lock = crate::sync::DefaultLock> $($body)*
+        #[cfg(not(any(feature = "std", feature = "critical-section")))]
+        $(#[$meta])*
+        pub struct $name<$($life,)? L: Lock> $($body)*
+    };
+}
+
 mod cell;
 mod handle;
 mod lock;
