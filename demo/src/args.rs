@@ -44,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
     /// How long a token is valid, in milliseconds.
-    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(20..=60_000))]
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(20..=60_000))]
     pub(crate) token_ms: u64,
     /// How long the service takes to make one, in milliseconds.
     #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u64).range(1..=10_000))]

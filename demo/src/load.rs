@@ -27,6 +27,8 @@ pub(crate) enum Failed {
     SignedOut,
     /// The service would not: it refused again and again, or had nothing to give.
     Refused,
+    /// There is no token, and the endpoint gives none at present.
+    Down,
     /// No connection, or an answer that nobody expects. This is the machine's doing.
     Transport,
 }
@@ -65,6 +67,7 @@ pub(crate) struct Outcomes {
     pub(crate) ok: AtomicU64,
     pub(crate) signed_out: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) down: AtomicU64,
     pub(crate) transport: AtomicU64,
     pub(crate) cut_off: AtomicU64,
     /// Clients that have not ended.
@@ -102,7 +105,7 @@ impl Outcomes {
     }
 
     pub(crate) fn failures(&self) -> u64 {
-        let all = [&self.signed_out, &self.refused, &self.transport];
+        let all = [&self.signed_out, &self.refused, &self.down, &self.transport];
         all.into_iter().map(get).sum()
     }
 
@@ -118,6 +121,7 @@ impl Outcomes {
             }
             Some(Err(Failed::SignedOut)) => &self.signed_out,
             Some(Err(Failed::Refused)) => &self.refused,
+            Some(Err(Failed::Down)) => &self.down,
             Some(Err(Failed::Transport)) => &self.transport,
             None => &self.cut_off,
         };

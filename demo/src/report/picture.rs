@@ -26,6 +26,8 @@ pub(crate) struct Words {
     pub(crate) holding: &'static str,
     /// What the colours mean.
     pub(crate) legend: [(&'static str, &'static str); 7],
+    /// What the bands below the strip mean.
+    pub(crate) bands: &'static str,
 }
 
 /// What is to be drawn of a run.
@@ -36,6 +38,8 @@ pub(crate) struct Panel {
     pub(crate) spans: Vec<Span>,
     /// From when to when there was what the clients need.
     pub(crate) good: Vec<(Duration, Duration)>,
+    /// What lay over the run, by class: drawn below the strip, in this order.
+    pub(crate) bands: Vec<(&'static str, Duration, Duration)>,
     /// From here on nothing moved.
     pub(crate) hung: Option<Duration>,
     /// When the last thing happened.
@@ -65,10 +69,10 @@ const PIXEL: f64 = 0.7;
 const STYLE: &str = "text{font:15px 'DejaVu Sans',Verdana,sans-serif;fill:#24292f}\
 .s{font-size:13px;fill:#57606a}.b{font-weight:bold;font-size:17px}.p{fill:#fff}.g{stroke:#d0d7de}\
 .r{fill:#c4ccd4}.w{fill:#f2c14e}.m{fill:#1f6feb}.o{fill:#1a9e4b}.h{fill:#f8d0d0}.d{fill:#d1242f}.v{fill:#8fbf9f}\
-.l{font-size:11px;fill:#57606a}\
+.l{font-size:11px;fill:#57606a}.t{fill:#8250df}.x{fill:#bc4c00}\
 .c{stroke:#d1242f;stroke-width:2}\
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.s{fill:#9aa4af}.p{fill:#0d1117}.g{stroke:#30363d}\
-.r{fill:#57616b}.w{fill:#d9a520}.m{fill:#4f94ff}.o{fill:#3fb968}.h{fill:#5c2b2e}.d{fill:#f85149}.v{fill:#3d6b4b}.l{fill:#9aa4af}\
+.r{fill:#57616b}.w{fill:#d9a520}.m{fill:#4f94ff}.o{fill:#3fb968}.h{fill:#5c2b2e}.d{fill:#f85149}.v{fill:#3d6b4b}.l{fill:#9aa4af}.t{fill:#a475f9}.x{fill:#f0883e}\
 .c{stroke:#ff6a62}}";
 
 pub(crate) fn draw(parts: &[Part]) -> String {
@@ -152,6 +156,7 @@ impl Drawing<'_> {
         }
         let mut y = top + HEAD;
         self.strip(y);
+        self.bands(y + STRIP + 1.0);
         y += STRIP + 6.0;
         self.crowd(y);
         y += AREA + 8.0;
@@ -251,6 +256,31 @@ impl Drawing<'_> {
             if to > from {
                 self.rect("v", from, y, to - from, STRIP);
             }
+        }
+    }
+
+    /// What lay over the run; the words stand behind the last.
+    fn bands(&mut self, y: f64) {
+        let mut end = None;
+        for (class, from, to) in self.panel.bands.clone() {
+            let (from, to) = (self.axis.x(from), self.axis.x(to));
+            if to > from {
+                let (y, height) = if class == "t" {
+                    (y, 4.0)
+                } else {
+                    (y + 4.0, 4.0)
+                };
+                self.rect(class, from, y, (to - from).max(PIXEL), height);
+                end = Some(end.unwrap_or(to).max(to));
+            }
+        }
+        if let Some(x) = end.filter(|x| *x < LEFT + WIDTH - 330.0) {
+            let words = self.words.bands;
+            self.put(format_args!(
+                "<text class=\"l\" x=\"{:.1}\" y=\"{}\">{words}</text>\n",
+                x + 6.0,
+                y + 9.0
+            ));
         }
     }
 

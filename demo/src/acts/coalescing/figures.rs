@@ -32,6 +32,7 @@ static WORDS: Words = Words {
         ("v", "in the cache"),
         ("d", "not in the cache"),
     ],
+    bands: "",
 };
 
 /// A run, when it is over.
@@ -78,6 +79,7 @@ impl Run {
             clients: self.clients,
             spans: self.spans.clone(),
             good: self.kept.clone(),
+            bands: Vec::new(),
             hung: (self.ending.hung > 0).then_some(self.ending.at),
             end: if self.ending.hung > 0 {
                 self.open

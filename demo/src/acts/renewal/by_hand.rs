@@ -3,9 +3,12 @@
 //!
 //! `tokio::sync` needs no runtime of tokio's, so the same code runs on smol and async-std.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -35,12 +38,12 @@ impl Renew for EachForItself {
     const NAME: &str = "401, refresh, retry";
     type Seen = ();
 
-    fn new(first: Grant) -> Self {
+    fn new(first: Grant, _: Duration) -> Self {
         Self(Mutex::new(first))
     }
 
-    fn current(&self) -> (Grant, ()) {
-        (self.with(|grant| *grant), ())
+    async fn token<R: Runtime>(&self, _: &Call<R>) -> Result<(Grant, ()), Failed> {
+        Ok((self.with(|grant| *grant), ()))
     }
 
     async fn renew<R: Runtime>(
@@ -49,7 +52,7 @@ impl Renew for EachForItself {
         refused: Grant,
         (): (),
     ) -> Result<(), Failed> {
-        if self.current().0 != refused {
+        if self.with(|grant| *grant) != refused {
             return Ok(());
         }
         let minted = call.mint(Doing::Holding, refused).await;
@@ -90,7 +93,7 @@ impl Renew for FlagAndNotify {
     const NAME: &str = "flag + Notify";
     type Seen = ();
 
-    fn new(grant: Grant) -> Self {
+    fn new(grant: Grant, _: Duration) -> Self {
         Self {
             state: Mutex::new(State {
                 grant,
@@ -100,8 +103,8 @@ impl Renew for FlagAndNotify {
         }
     }
 
-    fn current(&self) -> (Grant, ()) {
-        (self.with(|state| state.grant), ())
+    async fn token<R: Runtime>(&self, _: &Call<R>) -> Result<(Grant, ()), Failed> {
+        Ok((self.with(|state| state.grant), ()))
     }
 
     async fn renew<R: Runtime>(
@@ -161,15 +164,15 @@ impl<const CHECK: bool> Renew for UnderMutex<CHECK> {
     };
     type Seen = ();
 
-    fn new(first: Grant) -> Self {
+    fn new(first: Grant, _: Duration) -> Self {
         Self {
             grant: AtomicU64::new(first),
             refreshing: tokio::sync::Mutex::default(),
         }
     }
 
-    fn current(&self) -> (Grant, ()) {
-        (self.grant.load(Ordering::Acquire), ())
+    async fn token<R: Runtime>(&self, _: &Call<R>) -> Result<(Grant, ()), Failed> {
+        Ok((self.grant.load(Ordering::Acquire), ()))
     }
 
     async fn renew<R: Runtime>(
@@ -187,7 +190,7 @@ impl<const CHECK: bool> Renew for UnderMutex<CHECK> {
                 held
             }
         };
-        let (current, ()) = self.current();
+        let current = self.grant.load(Ordering::Acquire);
         if !CHECK || current == refused {
             let minted = call.mint(Doing::Holding, current).await;
             self.grant

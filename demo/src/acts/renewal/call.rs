@@ -1,7 +1,7 @@
 //! One client's calls over HTTP. What the ways of renewal have in common is here, so that they differ
 //! in nothing but how they renew.
 
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use http_body_util::BodyExt;
 use hyper::{
@@ -32,11 +32,14 @@ pub(crate) trait Renew: Send + Sync + 'static {
     /// What is remembered with a grant, for when it is refused.
     type Seen: Send;
 
-    /// With the grant that the clients start with.
-    fn new(first: Grant) -> Self;
+    /// With the grant that the clients start with, and how long one is good.
+    fn new(first: Grant, life: Duration) -> Self;
 
-    /// The present grant.
-    fn current(&self) -> (Grant, Self::Seen);
+    /// The grant for a request.
+    fn token<R: Runtime>(
+        &self,
+        call: &Call<R>,
+    ) -> impl Future<Output = Result<(Grant, Self::Seen), Failed>> + Send;
 
     /// `refused` was refused: returns when there may be another.
     fn renew<R: Runtime>(
@@ -45,6 +48,11 @@ pub(crate) trait Renew: Send + Sync + 'static {
         refused: Grant,
         seen: Self::Seen,
     ) -> impl Future<Output = Result<(), Failed>> + Send;
+
+    /// From when to when its breaker was not closed, if it has one.
+    fn opened(&self) -> Vec<(Duration, Duration)> {
+        Vec::new()
+    }
 }
 
 /// What all clients of a run share.
@@ -53,6 +61,8 @@ pub(crate) struct Route<R> {
     pub(crate) address: SocketAddr,
     pub(crate) http: Client<Connector<R>, Body>,
     pub(crate) ledger: Arc<Ledger>,
+    /// How long a grant is good, as the endpoint says.
+    pub(crate) life: Duration,
     pub(crate) timeline: Arc<Timeline>,
 }
 
@@ -67,7 +77,7 @@ impl<R: Runtime> Call<R> {
     /// One request with the shared grant, made again when that was renewed.
     pub(crate) async fn request(&self, renewal: &impl Renew) -> Result<(), Failed> {
         for _ in 0..ATTEMPTS {
-            let (grant, seen) = renewal.current();
+            let (grant, seen) = renewal.token(self).await?;
             let open = self.begin(Doing::Requesting);
             let status = self.get(grant).await?;
             open.end();
@@ -115,6 +125,7 @@ impl<R: Runtime> Call<R> {
                 Ok(grant)
             }
             StatusCode::BAD_REQUEST => Err(Failed::SignedOut),
+            StatusCode::SERVICE_UNAVAILABLE => Err(Failed::Down),
             _ => Err(Failed::Transport),
         }
     }

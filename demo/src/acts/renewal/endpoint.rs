@@ -71,7 +71,10 @@ pub(crate) fn start<R: Runtime>(
         loop {
             // While it is in use, at a moment that nobody expects.
             R::sleep(Duration::from_millis(revoker.random(life / 2, life * 3))).await;
-            revoker.ledger.revoke_latest();
+            // While tokens cannot be had, rights are not changed.
+            if !revoker.ledger.is_down_soon() {
+                revoker.ledger.revoke_latest();
+            }
         }
     });
     http::serve(tasks, endpoint)
@@ -82,6 +85,10 @@ impl<R: Runtime> Handle for Endpoint<R> {
         let (head, body) = request.into_parts();
         match head.uri.path() {
             "/data" => self.data(&head.headers).await,
+            "/token" | "/login" if self.ledger.is_down() => {
+                self.ledger.turned_away();
+                answer(StatusCode::SERVICE_UNAVAILABLE, "")
+            }
             path @ ("/token" | "/login") => {
                 let sign_in = path == "/login";
                 let minted = match number(&head.headers) {

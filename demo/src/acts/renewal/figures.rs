@@ -1,12 +1,14 @@
 //! What a run says: its column of the table, its panel of the picture, and whether it kept the
-//! promises of a `Line`.
+//! promises of a `Refresher`.
 
 use std::{
+    iter,
+    ops::Range,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
-use super::{Scene, call::Renew, ledger::Counts, with_line::UnderLine};
+use super::{Scene, call::Renew, ledger::Counts, with_refresher::ByRefresher};
 use crate::{
     acts::Verdict,
     args::Args,
@@ -32,6 +34,7 @@ static WORDS: Words = Words {
         ("v", "token valid"),
         ("d", "token dead"),
     ],
+    bands: "violet: the token endpoint is down; below, orange: the breaker is open",
 };
 
 /// A run, when it is over.
@@ -49,6 +52,10 @@ pub(crate) struct Run {
     pub(crate) left: usize,
     /// From when to when the clients had a valid token.
     pub(crate) valid: Vec<(Duration, Duration)>,
+    /// From when to when the token endpoint was down …
+    pub(crate) outage: Range<Duration>,
+    /// … and the breaker was not closed.
+    pub(crate) opened: Vec<(Duration, Duration)>,
     pub(crate) most_busy: u32,
     pub(crate) spans: Vec<Span>,
 }
@@ -76,9 +83,10 @@ impl Run {
         Panel {
             name: self.name.to_owned(),
             summary: format!(
-                "tokens that ended: {} · mints: {} (wasted: {}) · failures: {} · tasks hung: {} of {}",
+                "tokens that ended: {} · mints: {} (early: {}, wasted: {}) · failures: {} · hung: {} of {}",
                 self.ended_tokens(),
                 self.counts.minted,
+                self.counts.early,
                 self.counts.wasted,
                 self.outcomes.failures(),
                 self.ending.hung,
@@ -87,6 +95,9 @@ impl Run {
             clients: self.clients,
             spans: self.spans.clone(),
             good: self.valid.clone(),
+            bands: iter::once(("t", self.outage.start, self.outage.end))
+                .chain(self.opened.iter().map(|(from, to)| ("x", *from, *to)))
+                .collect(),
             hung: (self.ending.hung > 0).then_some(self.ending.at),
             end: if self.ending.hung > 0 {
                 self.open
@@ -133,6 +144,25 @@ impl Run {
     }
 }
 
+impl Run {
+    /// The outage, close up.
+    fn outage(&self) -> Option<Panel> {
+        const AROUND: Duration = Duration::from_millis(150);
+        let Range { start, end } = self.outage;
+        (self.ending.at > end).then(|| Panel {
+            name: format!("{}, the outage", self.name),
+            summary: format!(
+                "the endpoint is down: {} requests served with the valid token; asked {} times; the breaker opened: {}",
+                self.counts.served,
+                self.counts.down,
+                self.opened.len(),
+            ),
+            close_up: Some((start.saturating_sub(AROUND), end + AROUND)),
+            ..self.panel()
+        })
+    }
+}
+
 fn table(runs: &[Run]) -> Table {
     let mut table = Table::new(runs.iter().map(|run| run.name));
     let mut row = |question: &str, answer: &dyn Fn(&Run) -> String| {
@@ -152,6 +182,9 @@ fn table(runs: &[Run]) -> Table {
         format!("{} + {}", run.counts.expired, run.counts.revoked)
     });
     row("mints", &|run| run.counts.minted.to_string());
+    row("  early, beside a valid token", &|run| {
+        run.counts.early.to_string()
+    });
     row("  wasted", &|run| run.counts.wasted.to_string());
     row("refused: refresh token reused", &|run| {
         run.counts.punished.to_string()
@@ -160,11 +193,22 @@ fn table(runs: &[Run]) -> Table {
     row("  taken over by a waiter", &|run| {
         run.taken_over().to_string()
     });
+    row("token endpoint down: it was asked", &|run| {
+        run.counts.down.to_string()
+    });
+    row("  requests served meanwhile", &|run| {
+        run.counts.served.to_string()
+    });
+    row("  breaker opened", &|run| match run.opened.len() {
+        0 if run.name != ByRefresher::NAME => "–".to_owned(),
+        opened => opened.to_string(),
+    });
     row("failures that clients saw", &|run| {
         run.outcomes.failures().to_string()
     });
     row("  signed out", &outcome(|all| &all.signed_out));
     row("  refused 8 times", &outcome(|all| &all.refused));
+    row("  no token to be had", &outcome(|all| &all.down));
     row("  network", &outcome(|all| &all.transport));
     let latencies: Vec<_> = runs.iter().map(|run| run.outcomes.latencies()).collect();
     for percent in [50, 99] {
@@ -194,16 +238,17 @@ fn table(runs: &[Run]) -> Table {
     table
 }
 
-/// The promises of a `Line` that `run` did not keep. What the machine did is none: a lost packet, a token
+/// The promises of a `Refresher` that `run` did not keep. What the machine did is none: a lost packet, a token
 /// that ends faster than a request is made.
 fn broken(run: &Run) -> Vec<String> {
     let promises = [
         (
-            run.counts.minted > run.ended_tokens(),
+            run.counts.minted > run.ended_tokens() + run.counts.early,
             format!(
-                "{} mints for {} tokens that ended",
+                "{} mints for {} tokens that ended and {} that were renewed early",
                 run.counts.minted,
-                run.ended_tokens()
+                run.ended_tokens(),
+                run.counts.early,
             ),
         ),
         (
@@ -254,33 +299,42 @@ fn notes(run: &Run) -> Vec<String> {
     notes
 }
 
-/// Everything of the act; the last run is the one with the `Line`.
+/// Everything of the act; the last run is the one with the `Refresher`.
 pub(super) fn scene(args: &Args, runs: &[Run]) -> Scene {
     let mut table = table(runs);
     table.caption(format!(
-        "a token lives {} ms, a mint takes {} ms",
-        args.token_ms, args.mint_ms
+        "a token lives {} ms, a mint takes {} ms, the token endpoint is down for {} % of a token's life",
+        args.token_ms,
+        args.mint_ms,
+        super::OUTAGE_PERCENT,
     ));
-    let line = runs.iter().rfind(|run| run.name == UnderLine::NAME);
-    let line = line.expect("the act runs it");
+    let ours = runs.iter().rfind(|run| run.name == ByRefresher::NAME);
+    let ours = ours.expect("the act runs it");
     Scene {
         table,
         words: &WORDS,
-        panels: runs.iter().map(Run::panel).chain(line.close_up()).collect(),
+        panels: runs
+            .iter()
+            .map(Run::panel)
+            .chain(ours.close_up())
+            .chain(ours.outage())
+            .collect(),
         notes: runs.iter().flat_map(notes).collect(),
         verdict: Verdict {
             summary: format!(
-                "with {}: mints: {} for {} tokens that ended (wasted: {}), renewers cut off: {}, taken over: {}, signed out: {}, hung: {}",
-                line.name,
-                line.counts.minted,
-                line.ended_tokens(),
-                line.counts.wasted,
-                line.cut_off_holders(),
-                line.taken_over(),
-                get(&line.outcomes.signed_out),
-                line.ending.hung,
+                "with {}: mints: {}, of them {} early, and {} tokens that ended (wasted: {}), served while the endpoint was down: {}, renewers cut off: {}, taken over: {}, signed out: {}, hung: {}",
+                ours.name,
+                ours.counts.minted,
+                ours.counts.early,
+                ours.ended_tokens(),
+                ours.counts.wasted,
+                ours.counts.served,
+                ours.cut_off_holders(),
+                ours.taken_over(),
+                get(&ours.outcomes.signed_out),
+                ours.ending.hung,
             ),
-            broken: broken(line),
+            broken: broken(ours),
         },
     }
 }

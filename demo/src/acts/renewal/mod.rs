@@ -5,7 +5,7 @@
 //! | `endpoint` | the HTTP service: data for a valid token, new tokens for a refresh token |
 //! | `ledger` | its books and the referee: what was minted, wasted, punished; who is still there |
 //! | `call` | one client's calls over HTTP, each step recorded |
-//! | `by_hand`, `with_line` | the renewals that are compared |
+//! | `by_hand`, `with_refresher` | the renewals that are compared |
 //! | `figures` | the table and the verdict |
 
 mod by_hand;
@@ -13,7 +13,7 @@ mod call;
 mod endpoint;
 mod figures;
 mod ledger;
-mod with_line;
+mod with_refresher;
 
 use std::{
     sync::Arc,
@@ -25,7 +25,7 @@ use self::{
     call::{Call, Renew, Route},
     figures::Run,
     ledger::Ledger,
-    with_line::UnderLine,
+    with_refresher::ByRefresher,
 };
 use super::{Act, Scene};
 use crate::{
@@ -44,6 +44,9 @@ const CLEARING: Duration = Duration::from_secs(5);
 const REQUESTS_A_SECOND: u64 = 4000;
 /// So long after its beginning a request may be cut off.
 const CUT_WITHIN: Duration = Duration::from_millis(60);
+
+/// Half-way through a run the token endpoint is down, for so much of a token's life.
+const OUTAGE_PERCENT: u32 = 30;
 
 pub(crate) struct Renewal;
 
@@ -66,7 +69,7 @@ impl Act for Renewal {
         if args.careful {
             runs.push(run::<UnderMutex<true>>(args));
         }
-        runs.push(run::<UnderLine>(args));
+        runs.push(run::<ByRefresher>(args));
         figures::scene(args, &runs)
     }
 }
@@ -83,14 +86,18 @@ async fn run_on<R: Runtime, N: Renew>(tasks: Tasks<R>, args: &Args) -> Run {
     let timeline = Arc::new(Timeline::new(args.clients));
     let outcomes = Arc::new(Outcomes::new(args, REQUESTS_A_SECOND));
     let memory = memory::Before::now();
-    let ledger = Arc::new(Ledger::new(Duration::from_millis(args.token_ms)));
+    let life = Duration::from_millis(args.token_ms);
+    let half = Duration::from_secs(args.seconds.into()) / 2;
+    let outage = half..half + life * OUTAGE_PERCENT / 100;
+    let ledger = Arc::new(Ledger::new(life, outage.clone()));
     let address = endpoint::start(&tasks, args, &ledger).expect("a socket on the loopback");
     let clients = Arc::new(Clients {
-        renewal: N::new(ledger.sign_in()),
+        renewal: N::new(ledger.sign_in(), life),
         route: Arc::new(Route {
             address,
             http: http::client(&tasks),
             ledger: Arc::clone(&ledger),
+            life,
             timeline: Arc::clone(&timeline),
         }),
     });
@@ -102,7 +109,6 @@ async fn run_on<R: Runtime, N: Renew>(tasks: Tasks<R>, args: &Args) -> Run {
         cut_within: CUT_WITHIN,
     };
     load::spawn(&tasks, args, pace, &outcomes, &clients);
-    drop(clients);
     let minted = || {
         let counts = ledger.counts();
         format!("{:>4} mints, {} wasted", counts.minted, counts.wasted)
@@ -113,6 +119,8 @@ async fn run_on<R: Runtime, N: Renew>(tasks: Tasks<R>, args: &Args) -> Run {
     };
     let ending = watch::until_ended(&tasks, N::NAME, end, &outcomes, &timeline, minted).await;
     let memory = memory.peak();
+    let opened = clients.renewal.opened();
+    drop(clients);
     let counts = ledger.counts();
     // What has not ended is ended now; what it did until then comes into the timeline.
     let open = timeline.elapsed();
@@ -127,6 +135,8 @@ async fn run_on<R: Runtime, N: Renew>(tasks: Tasks<R>, args: &Args) -> Run {
         memory,
         left,
         valid: ledger.valid(),
+        outage,
+        opened,
         most_busy: timeline.most_busy(),
         spans: timeline.take(),
     }
