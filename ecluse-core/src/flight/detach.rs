@@ -160,6 +160,16 @@ where
         }
     }
 
+    /// Whether the run is in this caller, because it could not be spawned.
+    pub(crate) fn runs_here(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Whether this call has started no run.
+    pub(crate) fn has_make(&self) -> bool {
+        self.make.is_some()
+    }
+
     /// Lets the run finish when its last caller has left, if this call starts it.
     pub fn outlive(mut self) -> Self {
         self.outlive = true;

@@ -4,14 +4,15 @@
 use alloc::boxed::Box;
 use core::{
     future::{Future, poll_fn},
+    ops::ControlFlow,
     pin::{Pin, pin},
     task::Poll,
 };
 
-use super::{Current, Get, Hear, Look, Mint, Minted, NoValue, Refresher};
+use super::{Current, Get, Hear, Mint, Minted, NoValue, Refresher, ask::ROUNDS};
 use crate::{
     flight::{Bucket, Detached, Leader, NoClock, Promote, Table, sealed},
-    runtime::{Clock, Spawn, TallyRef},
+    runtime::{Clock, Spawn, SpawnError, TallyRef, Ticket},
     sync::{Handle, Lock},
     wait::Wait,
 };
@@ -67,7 +68,7 @@ where
         spawn: S,
         tally: A,
         make: M,
-    ) -> Get<impl Future<Output = Result<Current<T>, NoValue<E>>>>
+    ) -> Get<impl Future<Output = Result<Current<T>, NoValue<E>>> + use<R, S, A, M, F, T, E, C, L, O>>
     where
         R: Handle<Target = Self> + Send + Sync + 'static,
         S: Spawn<Refresh<R, Mint<T, E, C::Instant>>, A>,
@@ -77,37 +78,46 @@ where
     {
         let this = this.clone();
         Get::new(async move {
-            let old = match this.look().await {
-                Look::Fresh(held) => return Ok(held.into()),
-                Look::Due(held) if !this.may_be_early() => return Ok(held.into()),
-                Look::Due(held) => Some(held),
-                Look::Nothing => None,
+            let mut seen = match this.begin() {
+                ControlFlow::Continue(seen) => seen,
+                ControlFlow::Break(end) => return end.map(Current::from),
             };
-            let (seen, owned) = (old.as_ref().map(|old| old.version), this.clone());
-            let mint = move || -> Minting<_> {
-                Box::pin(async move { owned.mint(Some(make), seen).await })
-            };
-            let run = Detached::new(Wait::turn(this.clone(), (), ()), spawn, tally, mint).outlive();
-            if let Some(old) = old {
+            let mut make = Some(make);
+            for _ in 0..ROUNDS {
+                let owned = this.clone();
+                let mint = || -> Minting<_> {
+                    let make = make.take();
+                    Box::pin(async move { owned.mint(make, seen).await })
+                };
+                let wait = Wait::turn(this.clone(), (), ());
+                let run = Detached::new(wait, Lent(&spawn), tally.clone(), mint).outlive();
                 let mut run = pin!(run);
-                // One poll spawns it.
-                poll_fn(|cx| {
-                    let _ = run.as_mut().poll(cx);
-                    Poll::Ready(())
-                })
-                .await;
-                return Ok(old.into());
-            }
-            match run.await {
-                Ok(answer) => {
-                    let held = answer.value?;
-                    if held.has_expired(this.clock.now()) {
-                        return Err(NoValue::Expired);
-                    }
-                    Ok(held.into())
+                let answer = poll_fn(|cx| match run.as_mut().poll(cx) {
+                    Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                    // X5: it is spawned, by us or by another.
+                    Poll::Pending if seen.is_some() && !run.runs_here() => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                });
+                let answer = answer.await;
+                // (Who was not told of an end may ask again.)
+                let again = run.has_make();
+                match this.end(answer, again) {
+                    ControlFlow::Continue(()) => seen = None,
+                    ControlFlow::Break(end) => return end.map(Current::from),
                 }
-                Err(why) => Err(NoValue::NoRun(why)),
             }
+            Err(NoValue::Expired)
         })
+    }
+}
+
+/// A spawner for one round.
+struct Lent<'a, S>(&'a S);
+
+impl<F, A: TallyRef, S: Spawn<F, A>> Spawn<F, A> for Lent<'_, S> {
+    type Abort = S::Abort;
+
+    fn spawn(&self, ticket: Ticket<F, A>) -> Result<S::Abort, SpawnError<F>> {
+        self.0.spawn(ticket)
     }
 }

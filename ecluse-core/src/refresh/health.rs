@@ -49,15 +49,18 @@ pub struct Snapshot<I> {
 }
 
 /// What the refresher's lock protects.
+#[derive(Clone, Copy)]
 pub(super) struct Health<I> {
-    /// The version of the last value.
-    pub(super) valid: usize,
+    /// The version of the last value; zero: there was none.
+    pub(super) last: usize,
     pub(super) minted: Option<I>,
     pub(super) expires: Option<I>,
     pub(super) refreshes: Option<I>,
     pub(super) successes: u32,
     pub(super) failures: u32,
     pub(super) in_a_row: u32,
+    /// When the last mint failed, if the last did.
+    pub(super) failed: Option<I>,
     /// No early refresh before.
     pub(super) paused: Option<I>,
     /// No refresh at all before.
@@ -65,16 +68,18 @@ pub(super) struct Health<I> {
     pub(super) random: u64,
 }
 
+// The comparisons are user code: they are made on a copy, outside the lock.
 impl<I: Copy + Ord> Health<I> {
     pub(super) const fn new() -> Self {
         Self {
-            valid: 0,
+            last: 0,
             minted: None,
             expires: None,
             refreshes: None,
             successes: 0,
             failures: 0,
             in_a_row: 0,
+            failed: None,
             paused: None,
             open: None,
             random: 0,
@@ -84,10 +89,21 @@ impl<I: Copy + Ord> Health<I> {
     pub(super) fn breaker(&self, policy: &Policy, now: I) -> Breaker {
         if !policy.opens(self.in_a_row) {
             Breaker::Closed
-        } else if self.open.is_some_and(|open| now < open) {
+        } else if self.waits(self.open, now) {
             Breaker::Open
         } else {
             Breaker::HalfOpen
         }
+    }
+
+    /// Whether nothing is tried early.
+    pub(super) fn is_paused(&self, policy: &Policy, now: I) -> bool {
+        self.waits(self.paused, now) || self.breaker(policy, now) == Breaker::Open
+    }
+
+    /// Whether it is before `until`. A clock that has gone back behind the last failure, by who knows
+    /// how much, holds nobody up: that is one try more, whose failure counts by the new time.
+    fn waits(&self, until: Option<I>, now: I) -> bool {
+        until.is_some_and(|until| now < until) && self.failed.is_some_and(|failed| failed <= now)
     }
 }

@@ -3,25 +3,35 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | here | `Refresher`: looking, minting, publishing |
+//! | here | `Refresher`: looking, refusing |
+//! | `ask` | what a caller does |
+//! | `background` | … whose mints are tasks |
+//! | `mint` | the work of a refresh |
 //! | `value` | what is minted and served |
 //! | `policy` | when to refresh early, pauses, the breaker's limits; the arithmetic |
+//! | `hear` | what happens, and who is told |
 //! | `health` | the breaker and the counts |
 //! | `reader` | a handle with a clone of its own |
-//! | `shelf` | the cell of the value (B1) |
+//! | `shelf` | the two places of the value (B1) |
 //!
 //! Invariants:
 //! - **X1** A mint runs in the refresher's only flight, so there is one at a time. It looks at the
 //!   value once more when it begins: another may have been quicker.
 //! - **X2** The value is replaced by a later one only. No failure, cancellation or panic touches it.
-//! - **X3** `version` is that of the valid value; after an invalidation it is a number that no value
-//!   has. It is stored under the health's lock, after the value (Release), and loaded with Acquire.
+//! - **X3** `version` is that of the last value, odd; or one less once that was refused. Its second bit
+//!   says where on the shelf the value is. It is stored under the health's lock, after the value was
+//!   put where nobody looks yet. A load of it is a hint: what is found there says which it is, and who
+//!   finds another loads it again under that lock, so that each turn of a reader is a publication.
 //! - **X4** Each decision about time is made by a reading of the clock that was taken after the last
 //!   wait.
+//! - **X5** Whoever can be served waits for no mint but its own.
 
+mod ask;
 #[cfg(feature = "alloc")]
 mod background;
 mod health;
+mod hear;
+mod mint;
 mod policy;
 mod reader;
 mod shelf;
@@ -31,12 +41,13 @@ mod value;
 pub use self::background::{Minting, Refresh};
 pub use self::{
     health::{Breaker, Snapshot},
+    hear::{Hear, Step},
     policy::Policy,
     reader::{Reader, RefresherRef},
     value::{Current, Get, Minted, NoValue, Version},
 };
 
-use core::{fmt, future::Future};
+use core::fmt;
 
 use self::{health::Health, shelf::Shelf};
 use crate::{
@@ -44,49 +55,6 @@ use crate::{
     runtime::Clock,
     sync::{AtomicUsize, DefaultLock, Lock, Ordering, Protected},
 };
-
-/// What happens to a refresher, for metrics and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Step {
-    /// A mint begins; early: while there is a valid value.
-    Minting {
-        /// There is a valid value meanwhile.
-        early: bool,
-    },
-    /// A mint gave this value.
-    Minted(Version),
-    /// A mint failed, the so-manieth in a row.
-    Failed {
-        /// How many in a row.
-        in_a_row: u32,
-    },
-    /// The breaker opened.
-    Opened,
-    /// The breaker closed.
-    Closed,
-    /// This value was refused, and is not served any more.
-    Invalidated(Version),
-}
-
-/// Hears what happens to a refresher. `()` hears nothing; a function or closure may do anything
-/// but panic: it runs outside every lock, in the task that did the step.
-pub trait Hear {
-    /// Called after each step.
-    fn hear(&self, step: Step);
-}
-
-impl Hear for () {
-    #[inline(always)]
-    fn hear(&self, _: Step) {}
-}
-
-impl<F: Fn(Step)> Hear for F {
-    fn hear(&self, step: Step) {
-        self(step);
-    }
-}
 
 /// A value with an expiry that is refreshed by one caller at a time and served while it is valid.
 ///
@@ -144,6 +112,7 @@ pub type Mint<T, E, I> = Result<Held<T, I>, NoValue<E>>;
 pub struct Held<T, I> {
     value: T,
     version: usize,
+    minted: I,
     expires: Option<I>,
     refreshes: Option<I>,
 }
@@ -154,7 +123,9 @@ impl<T, I: Copy + Ord> Held<T, I> {
     }
 
     fn is_due(&self, now: I) -> bool {
-        self.refreshes.is_some_and(|due| due <= now)
+        // (Before it was minted: the clock has gone back, and its times say nothing any more.)
+        self.refreshes
+            .is_some_and(|due| due <= now || now < self.minted)
     }
 }
 
@@ -205,6 +176,20 @@ impl<T, E, C: Clock, L: Lock, O> Refresher<T, E, C, L, O> {
     }
 }
 
+/// There is a value of this version: its low bit.
+const VALID: usize = 1;
+
+/// Where on the shelf the value of a version is.
+#[inline(always)]
+const fn side(version: usize) -> bool {
+    version & 2 != 0
+}
+
+/// The version after.
+const fn next(version: usize) -> usize {
+    (version | VALID).wrapping_add(2)
+}
+
 /// How a look at the shelf ends.
 enum Look<T, I> {
     Fresh(Held<T, I>),
@@ -215,238 +200,58 @@ enum Look<T, I> {
 
 impl<T, E, C: Clock, L, O> Refresher<T, E, C, L, O> {
     fn is_valid(&self, held: &Held<T, C::Instant>, now: C::Instant) -> bool {
-        // Acquire: X3.
-        held.version == self.version.load(Ordering::Acquire) && !held.has_expired(now)
+        // Relaxed: the value is at hand (X3).
+        held.version == self.version.load(Ordering::Relaxed) && !held.has_expired(now)
     }
 }
 
-impl<T, E, C, L, O> Refresher<T, E, C, L, O>
-where
-    T: Clone,
-    E: Clone,
-    C: Clock,
-    L: Lock,
-    O: Hear,
-{
-    /// The valid value; minted by `make()`'s future if there is none and nobody else is minting.
-    ///
-    /// A value that is due is refreshed by one of those who ask, in line; the others are served the
-    /// old one at once, and so is that one if its mint fails.
-    ///
-    /// # Cancellation
-    /// Safe at every point. A caller that mints and is dropped is no failure: one of those who wait
-    /// mints next, with its own `make`.
-    ///
-    /// # Errors
-    /// [`NoValue`], only where there is no valid value.
-    ///
-    /// # Panics
-    /// A panic of the mint goes on in the caller that led it; the value and the breaker are as before.
-    pub fn get<M, F>(&self, make: M) -> Get<impl Future<Output = Result<Current<T>, NoValue<E>>>>
-    where
-        M: FnOnce() -> F,
-        F: Future<Output = Result<Minted<T>, E>>,
-    {
-        Get::new(async move { self.ask(make).await.map(Current::from) })
-    }
-
-    async fn ask<M, F>(&self, make: M) -> Result<Held<T, C::Instant>, NoValue<E>>
-    where
-        M: FnOnce() -> F,
-        F: Future<Output = Result<Minted<T>, E>>,
-    {
-        let old = match self.look().await {
-            Look::Fresh(held) => return Ok(held),
-            Look::Due(held) if !self.may_be_early() => return Ok(held),
-            Look::Due(held) => Some(held),
-            Look::Nothing => None,
-        };
-        let seen = old.as_ref().map(|old| old.version);
-        let mut make = Some(make);
-        let mut rounds = 3;
-        loop {
-            let minted = match self.flight.run(|| self.mint(make.take(), seen)).await {
-                Ok(answer) => answer.value,
-                Err(why) => Err(NoValue::NoRun(why)),
-            };
-            // X4.
-            let now = self.clock.now();
-            let missed = match minted {
-                Ok(held) if !held.has_expired(now) => return Ok(held),
-                Ok(_) => None,
-                Err(why) => Some(why),
-            };
-            // X2: the old one is as good as it was.
-            if let Some(old) = old.as_ref().filter(|old| self.is_valid(old, now)) {
-                return Ok(old.clone());
-            }
-            // A follower that was polled so late that what it waited for has expired again goes
-            // round; one that led does not.
-            rounds -= 1;
-            if let Some(why) = missed {
-                return Err(why);
-            }
-            if make.is_none() || rounds == 0 {
-                return Err(NoValue::Expired);
-            }
-        }
-    }
-
-    /// The valid value, if there is one; never mints, and waits for nobody but a writer at the shelf.
-    pub fn peek(&self) -> Get<impl Future<Output = Option<Current<T>>>> {
-        Get::new(async move {
-            match self.look().await {
-                Look::Fresh(held) | Look::Due(held) => Some(held.into()),
-                Look::Nothing => None,
-            }
-        })
-    }
-
-    /// Mints the first value now, so that a program that cannot start without one fails loudly.
-    /// Nothing but a [`get`](Refresher::get) that goes by its name.
-    ///
-    /// # Errors
-    /// Those of [`get`](Refresher::get).
-    pub fn prime<M, F>(self, make: M) -> Get<impl Future<Output = Result<Self, NoValue<E>>>>
-    where
-        M: FnOnce() -> F,
-        F: Future<Output = Result<Minted<T>, E>>,
-    {
-        Get::new(async move {
-            self.ask(make).await?;
-            Ok(self)
-        })
-    }
-
+impl<T: Clone, E, C: Clock, L: Lock, O> Refresher<T, E, C, L, O> {
     /// A look at the shelf, by the clock of this moment.
-    async fn look(&self) -> Look<T, C::Instant> {
+    #[inline]
+    fn look(&self) -> Look<T, C::Instant> {
         let now = self.clock.now();
-        self.shelf
-            .read(|held| match held {
-                Some(held) if self.is_valid(held, now) => {
-                    if held.is_due(now) {
-                        Look::Due(held.clone())
-                    } else {
-                        Look::Fresh(held.clone())
-                    }
-                }
-                _ => Look::Nothing,
-            })
-            .await
-    }
-
-    /// Whether a due value may be refreshed now: nobody else is at it, and no pause is on.
-    fn may_be_early(&self) -> bool {
-        let now = self.clock.now();
-        let (paused, open) = self.health.with(|health| (health.paused, health.open));
-        !self.flight.is_running()
-            && paused.is_none_or(|paused| paused <= now)
-            && open.is_none_or(|open| open <= now)
-    }
-
-    /// The work of a flight (X1). `seen` is the valid value that its leader wants replaced.
-    async fn mint<M, F>(&self, make: Option<M>, seen: Option<usize>) -> Mint<T, E, C::Instant>
-    where
-        M: FnOnce() -> F,
-        F: Future<Output = Result<Minted<T>, E>>,
-    {
-        match self.look().await {
-            Look::Fresh(held) => return Ok(held),
-            Look::Due(held) if seen != Some(held.version) => return Ok(held),
-            Look::Due(_) | Look::Nothing => {}
-        }
-        let Some(make) = make else {
-            // (A caller leads once.)
-            return Err(NoValue::Expired);
-        };
-        let began = self.clock.now();
-        let health = self.health.with(|health| (health.in_a_row, health.open));
-        if self.policy.opens(health.0) && health.1.is_some_and(|open| began < open) {
-            return Err(NoValue::Open);
-        }
-        self.observer.hear(Step::Minting {
-            early: seen.is_some(),
-        });
-        match make().await {
-            Ok(minted) => self.publish(minted, began).await,
-            Err(error) => {
-                self.fail();
-                Err(NoValue::Failed(error))
+        // Relaxed: a hint (X3).
+        let mut version = self.version.load(Ordering::Relaxed);
+        loop {
+            if version & VALID == 0 {
+                return Look::Nothing;
             }
+            let look = self.shelf.read(side(version), |held| {
+                let held = held.filter(|held| held.version == version)?;
+                Some(if held.has_expired(now) {
+                    Look::Nothing
+                } else if held.is_due(now) {
+                    Look::Due(held.clone())
+                } else {
+                    Look::Fresh(held.clone())
+                })
+            });
+            if let Some(Some(look)) = look {
+                return look;
+            }
+            version = self.reload();
         }
     }
 
-    /// Puts a new value on the shelf.
-    async fn publish(&self, minted: Minted<T>, began: C::Instant) -> Mint<T, E, C::Instant> {
+    /// The version, after whatever made the last load stale.
+    #[cold]
+    fn reload(&self) -> usize {
+        // Relaxed: its stores are made under this lock.
+        self.health.with(|_| self.version.load(Ordering::Relaxed))
+    }
+
+    /// Whether no early refresh is tried for now.
+    fn is_paused(&self) -> bool {
         let now = self.clock.now();
-        let expires = minted
-            .lifetime
-            .map(|lifetime| self.clock.after(began, lifetime));
-        if expires.is_some_and(|expires| expires <= now) {
-            self.fail();
-            return Err(NoValue::Expired);
-        }
-        let random = self.random();
-        let refreshes = minted.lifetime.map(|lifetime| {
-            let after = self.policy.refresh_after(lifetime, random);
-            self.clock.after(began, after)
-        });
-        // (An invalidation that comes between is for an older value, and is met by the store below.)
-        // Relaxed: a number that only this flight makes valid.
-        let version = self.version.load(Ordering::Relaxed).wrapping_add(1);
-        let held = Held {
-            value: minted.value,
-            version,
-            expires,
-            refreshes,
-        };
-        self.shelf.write(held.clone()).await;
-        let closes = self.health.with(|health| {
-            let closes = self.policy.opens(health.in_a_row);
-            health.valid = version;
-            health.minted = Some(began);
-            health.expires = expires;
-            health.refreshes = refreshes;
-            health.successes = health.successes.wrapping_add(1);
-            health.in_a_row = 0;
-            health.paused = None;
-            health.open = None;
-            // Release: X3.
-            self.version.store(version, Ordering::Release);
-            closes
-        });
-        self.observer.hear(Step::Minted(Version(version)));
-        if closes {
-            self.observer.hear(Step::Closed);
-        }
-        Ok(held)
+        let health = self.health.with(|health| **health);
+        health.is_paused(&self.policy, now)
     }
 
-    fn fail(&self) {
+    /// Whether nothing at all is tried for now.
+    fn is_open(&self) -> bool {
         let now = self.clock.now();
-        let random = self.random();
-        let in_a_row = self.health.with(|health| health.in_a_row).saturating_add(1);
-        let opens = self.policy.opens(in_a_row);
-        let paused = self.clock.after(now, self.policy.pause(in_a_row, random));
-        let open = opens.then(|| self.clock.after(now, self.policy.cool_down()));
-        self.health.with(|health| {
-            health.failures = health.failures.wrapping_add(1);
-            health.in_a_row = in_a_row;
-            health.paused = Some(paused);
-            health.open = open;
-        });
-        self.observer.hear(Step::Failed { in_a_row });
-        if opens {
-            self.observer.hear(Step::Opened);
-        }
-    }
-
-    fn random(&self) -> u64 {
-        let mut state = self.health.with(|health| health.random);
-        let salt = core::ptr::from_ref(self).addr() as u64;
-        let random = self.policy.random(&mut state, salt);
-        self.health.with(|health| health.random = state);
-        random
+        let health = self.health.with(|health| **health);
+        health.breaker(&self.policy, now) == Breaker::Open
     }
 }
 
@@ -455,12 +260,11 @@ impl<T, E, C: Clock, L: Lock, O: Hear> Refresher<T, E, C, L, O> {
     /// valid one until now; a later value is not touched. O(1).
     pub fn invalidate(&self, seen: Version) -> bool {
         let valid = self.health.with(|_| {
-            // Relaxed: all stores are made under this lock.
-            let valid = self.version.load(Ordering::Relaxed) == seen.0;
+            // Relaxed: its stores are made under this lock. (Zero is no value's.)
+            let valid = seen.0 & VALID != 0 && self.version.load(Ordering::Relaxed) == seen.0;
             if valid {
-                // Release: X3.
-                self.version
-                    .store(seen.0.wrapping_add(1), Ordering::Release);
+                // Relaxed: that there is no value says nothing about anything else.
+                self.version.store(seen.0 & !VALID, Ordering::Relaxed);
             }
             valid
         });
@@ -476,14 +280,14 @@ impl<T, E, C: Clock, L: Lock, O> Refresher<T, E, C, L, O> {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<C::Instant> {
         let now = self.clock.now();
-        // Acquire: X3.
-        let version = self.version.load(Ordering::Acquire);
         let refreshing = self.flight.is_running();
-        self.health.with(|health| Snapshot {
-            version: Version(version),
-            valid: version == health.valid
-                && health.minted.is_some()
-                && health.expires.is_none_or(|expires| now < expires),
+        // Relaxed: its stores are made under this lock.
+        let (health, version) = self
+            .health
+            .with(|health| (**health, self.version.load(Ordering::Relaxed)));
+        Snapshot {
+            version: Version(health.last),
+            valid: version & VALID != 0 && health.expires.is_none_or(|expires| now < expires),
             minted: health.minted,
             expires: health.expires,
             refreshes: health.refreshes,
@@ -492,7 +296,7 @@ impl<T, E, C: Clock, L: Lock, O> Refresher<T, E, C, L, O> {
             failures_in_a_row: health.in_a_row,
             breaker: health.breaker(&self.policy, now),
             refreshing,
-        })
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_flight`, `walks_group`, `walks_once`, `walks_relay`, `walks_detached`, `walks_refresh` | each transition, step by step |
+//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_flight`, `walks_group`, `walks_once`, `walks_relay`, `walks_detached`, `walks_refresh`, `walks_refresh_background` | each transition, step by step |
 //! | `revoke` | grants that are taken back |
-//! | `hostile`, `hostile_admission`, `hostile_flight` | wakers and hooks that come back or panic |
+//! | `hostile`, `hostile_admission`, `hostile_flight`, `hostile_refresh` | wakers and hooks that come back or panic |
 //! | `guarded` | the order of a body's exit |
 //! | `forgotten` | futures and claims that are never dropped |
 //! | `tickets` | `Tally`, `Ticket`, `Inline` |
@@ -30,6 +30,7 @@ mod guarded;
 mod hostile;
 mod hostile_admission;
 mod hostile_flight;
+mod hostile_refresh;
 mod pins;
 mod revoke;
 mod scope_bodies;
@@ -44,5 +45,7 @@ mod walks_group;
 mod walks_line;
 mod walks_once;
 mod walks_refresh;
+#[cfg(feature = "alloc")]
+mod walks_refresh_background;
 mod walks_relay;
 mod walks_slot;

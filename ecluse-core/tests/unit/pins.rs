@@ -10,12 +10,13 @@ use std::{
 };
 
 use ecluse_core::{
-    Admission, Barging, Claim, Cx, Handoff, Line, Local, Outcome, Permit, Revocable, Root, Scope,
-    Slot, Token,
+    Admission, Barging, Claim, Cx, Handoff, Line, Local, Outcome, Permit, Refresher, Revocable,
+    Root, Scope, Slot, Token,
     admission::{Acquiring, Bypass, Fifo},
     cancel::{CancelWait, Dropped, Guarded},
     claim::{Claiming, Released},
     line::HoldEnd,
+    refresh::{Minted, Policy, Reader},
     runtime::{Inline, Joined, Tally, Ticket},
 };
 
@@ -59,6 +60,7 @@ type LocalSlot = Slot<Handoff, Local>;
 type LocalLine = Line<Local>;
 type LocalAdmission = Admission<Fifo, Local>;
 type NotSendable = *const ();
+type Cache<T = u8, L = ecluse_core::DefaultLock> = Refresher<T, u8, crate::clock::Hand, L>;
 
 pin! {
     Slot: true true true;
@@ -67,6 +69,13 @@ pin! {
     Line: true true true;
     Admission: true true true;
     Admission<Bypass<1>>: true true true;
+    Cache: true true true;
+    Cache<u8, Local>: true false true;
+    // Cloned by many at once.
+    Cache<std::cell::Cell<u8>>: true false true;
+    Cache<NotSendable>: false false true;
+    Reader<&'static Cache>: true true true;
+    Reader<&'static Cache<u8, Local>>: false false true;
     Tally: true true true;
     // Moves to another thread, is not used by two.
     LocalSlot: true false true;
@@ -184,4 +193,13 @@ fn statics_work_as_they_are() {
         claim.release();
         drop(permit);
     });
+}
+
+#[test]
+fn a_question_to_a_refresher_crosses_threads_with_its_mint() {
+    fn sendable<T: Send>(_: &T) {}
+    let cache = <Cache>::new(crate::clock::Hand::default(), Policy::new());
+    sendable(&cache.get(|| async { Ok(Minted::for_ever(1)) }));
+    let mut reader = Reader::new(&cache);
+    sendable(&reader.get(|| async { Ok(Minted::for_ever(1)) }));
 }

@@ -14,39 +14,39 @@ use crate::{
     walks_flight::Gate,
 };
 
-type Cache = Refresher<u32, &'static str, Hand>;
+pub(crate) type Cache = Refresher<u32, &'static str, Hand>;
 
-const POLICY: Policy = Policy::new()
+pub(crate) const POLICY: Policy = Policy::new()
     .early(Duration::from_millis(10))
     .back_off(Duration::from_millis(5), Duration::from_millis(20))
     .breaker(3, Duration::from_millis(100))
     .entropy(|| u64::MAX);
-const LIFE: Duration = Duration::from_millis(100);
+pub(crate) const LIFE: Duration = Duration::from_millis(100);
 
-fn cache() -> (Hand, Cache) {
+pub(crate) fn cache() -> (Hand, Cache) {
     let clock = Hand::default();
     (clock.clone(), Refresher::new(clock, POLICY))
 }
 
 /// One that must be over at its first poll.
-fn now<T>(question: impl Future<Output = T>) -> T {
+pub(crate) fn now<T>(question: impl Future<Output = T>) -> T {
     ready(poll(pin!(question)))
 }
 
 /// A mint that succeeds at once.
-async fn mint(value: u32) -> Result<Minted<u32>, &'static str> {
+pub(crate) async fn mint(value: u32) -> Result<Minted<u32>, &'static str> {
     Ok(Minted::expires_in(value, LIFE))
 }
 
-async fn fails() -> Result<Minted<u32>, &'static str> {
+pub(crate) async fn fails() -> Result<Minted<u32>, &'static str> {
     Err("no")
 }
 
-async fn unneeded() -> Result<Minted<u32>, &'static str> {
+pub(crate) async fn unneeded() -> Result<Minted<u32>, &'static str> {
     unreachable!("nobody should mint")
 }
 
-fn value<E: std::fmt::Debug>(got: Result<Current<u32>, E>) -> u32 {
+pub(crate) fn value<E: std::fmt::Debug>(got: Result<Current<u32>, E>) -> u32 {
     got.unwrap().value
 }
 
@@ -185,7 +185,7 @@ fn a_late_refusal_of_an_older_value_renews_nothing() {
     let first = now(cache.get(|| mint(1))).unwrap();
     assert!(cache.invalidate(first.version));
     assert!(!cache.snapshot().valid);
-    assert_eq!(now(cache.peek()), None);
+    assert_eq!(cache.peek(), None);
     let second = now(cache.get(|| mint(2))).unwrap();
     assert_eq!(second.value, 2);
     assert!(!cache.invalidate(first.version));
@@ -245,7 +245,7 @@ fn priming_fails_loudly() {
     assert_eq!(now(cache.prime(fails)).unwrap_err(), NoValue::Failed("no"));
     let (_, cache) = self::cache();
     let cache = now(cache.prime(|| mint(1))).unwrap();
-    assert_eq!(now(cache.peek()).unwrap().value, 1);
+    assert_eq!(cache.peek().unwrap().value, 1);
     assert!(format!("{cache:?}").contains("valid: true"));
 }
 
@@ -258,4 +258,113 @@ fn a_mint_that_asks_for_its_own_value_is_told_so() {
         mint(1).await
     }));
     assert_eq!(value(got), 1);
+}
+
+#[test]
+fn a_refused_value_is_not_given_to_a_late_follower() {
+    let (_, cache) = cache();
+    let gate = Gate::default();
+    let mut leader = Box::pin(cache.get(|| async {
+        gate.passed().await;
+        mint(1).await
+    }));
+    assert!(poll(leader.as_mut()).is_pending());
+    let mut follower = Box::pin(cache.get(|| mint(2)));
+    assert!(poll(follower.as_mut()).is_pending());
+    gate.open(0);
+    let first = ready(poll(leader.as_mut())).unwrap();
+    assert!(cache.invalidate(first.version));
+    assert_eq!(value(ready(poll(follower.as_mut()))), 2);
+}
+
+#[test]
+fn what_was_no_value_is_not_invalidated() {
+    let (_, cache) = cache();
+    assert!(!cache.invalidate(cache.snapshot().version));
+    let first = now(cache.get(|| mint(1))).unwrap();
+    assert_eq!(cache.snapshot().version, first.version);
+    assert!(cache.invalidate(first.version));
+    assert!(!cache.invalidate(cache.snapshot().version));
+    let second = now(cache.get(|| mint(2))).unwrap();
+    assert_ne!(first.version, second.version);
+    assert_eq!(cache.peek(), Some(second));
+}
+
+#[test]
+fn a_clock_that_jumps_back_locks_nobody_out() {
+    let (clock, cache) = cache();
+    clock.jump(1_000_000);
+    for _ in 0..3 {
+        assert!(now(cache.get(fails)).is_err());
+    }
+    assert_eq!(now(cache.get(unneeded)).unwrap_err(), NoValue::Open);
+    // Open until 1,000,100, by the clock of then.
+    clock.jump(5);
+    assert_eq!(cache.snapshot().breaker, Breaker::HalfOpen);
+    assert_eq!(now(cache.get(fails)).unwrap_err(), NoValue::Failed("no"));
+    // One try a jump, no storm.
+    assert_eq!(now(cache.get(unneeded)).unwrap_err(), NoValue::Open);
+    clock.advance(100);
+    assert_eq!(value(now(cache.get(|| mint(1)))), 1);
+}
+
+#[test]
+fn a_clock_that_jumps_back_makes_a_value_due_once() {
+    let (clock, cache) = cache();
+    clock.jump(1_000_000);
+    assert_eq!(value(now(cache.get(|| mint(1)))), 1);
+    clock.jump(5);
+    // Nobody knows how long it is good for; it is served while nothing better is there.
+    assert_eq!(value(now(cache.get(fails))), 1);
+    assert_eq!(value(now(cache.get(unneeded))), 1);
+    clock.advance(10);
+    assert_eq!(value(now(cache.get(|| mint(2)))), 2);
+    assert_eq!(value(now(cache.get(unneeded))), 2);
+    // Back within a mint: counted from the earlier moment.
+    let got = now(cache.get(|| async { unreachable!("it is fresh") }));
+    assert_eq!(value(got), 2);
+    clock.jump(1_000_000);
+    let got = now(cache.get(|| {
+        clock.jump(50);
+        mint(3)
+    }));
+    assert_eq!(value(got), 3);
+    assert_eq!(value(now(cache.get(unneeded))), 3);
+    assert_eq!(cache.snapshot().expires, Some(150));
+}
+
+#[test]
+fn a_clock_that_jumps_to_and_fro_makes_no_storm() {
+    let (clock, cache) = cache();
+    let (mut mints, mut state) = (0, 7_u64);
+    for _ in 0..1000 {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        clock.jump(state >> 54);
+        for _ in 0..100 {
+            let _ = now(cache.get(|| {
+                mints += 1;
+                let fails = mints % 2 == 0;
+                async move { if fails { Err("no") } else { mint(1).await } }
+            }));
+        }
+    }
+    // A jump can cost the failures up to the breaker's threshold, and then nothing.
+    assert!(mints <= 4 * 1000, "{mints}");
+}
+
+#[test]
+fn each_reason_says_what_it_is() {
+    use std::error::Error;
+    let text = |why: NoValue<std::fmt::Error>| why.to_string();
+    let failed = NoValue::Failed(std::fmt::Error);
+    assert!(text(failed).starts_with("the refresh failed: "));
+    assert!(failed.source().is_some());
+    assert!(text(NoValue::Expired).contains("expired on arrival"));
+    assert!(text(NoValue::Open).contains("none is tried"));
+    assert!(NoValue::<std::fmt::Error>::Open.source().is_none());
+    let own = NoValue::<std::fmt::Error>::NoRun(ecluse_core::NoAnswer::Recursive);
+    assert!(text(own).starts_with("no refresh to wait for: "));
+    assert!(own.source().is_some());
 }
