@@ -79,6 +79,11 @@ impl Run {
         self.counts.expired + self.counts.revoked
     }
 
+    /// Its name, where there is little room.
+    fn short(&self) -> &'static str {
+        self.name.trim_start_matches("ecluse ")
+    }
+
     fn panel(&self) -> Panel {
         Panel {
             name: self.name.to_owned(),
@@ -136,7 +141,7 @@ impl Run {
         };
         let window = (from.saturating_sub(BEFORE), shown.to() + AFTER);
         Some(Panel {
-            name: format!("{}, close up", self.name),
+            name: format!("{}, close up", self.short()),
             summary: what.to_owned(),
             close_up: Some(window),
             ..self.panel()
@@ -150,7 +155,7 @@ impl Run {
         const AROUND: Duration = Duration::from_millis(150);
         let Range { start, end } = self.outage;
         (self.ending.at > end).then(|| Panel {
-            name: format!("{}, the outage", self.name),
+            name: format!("{}, the outage", self.short()),
             summary: format!(
                 "the endpoint is down: {} requests served with the valid token; asked {} times; the breaker opened: {}",
                 self.counts.served,
