@@ -399,7 +399,8 @@ impl<L: Lock, G, D, M: Copy> Bucket<L, G, D, M> {
         None
     }
 
-    /// Makes a node a leader that can be found. False if the chain was empty, and is not any more.
+    /// Makes a node a leader that can be found, where [`Bucket::find`] has just found none that was
+    /// wanted. False if somebody came to lead since.
     ///
     /// # Safety
     /// As [`Node::lead`].
@@ -408,14 +409,18 @@ impl<L: Lock, G, D, M: Copy> Bucket<L, G, D, M> {
         held: &mut Locked<Anchor<G, D, M>>,
         node: &Node<G, Post<D, M>>,
     ) -> bool {
-        let first = self.first(held);
+        // Acquire: as in `first`. But a leader that nobody has seen came without the lock since the
+        // caller looked: it may be what the caller looked for, so it is not passed over.
+        let seen = self.head.load(Ordering::Acquire);
+        let chained = seen & SEEN != 0;
+        let first = NonNull::new(core::ptr::with_exposed_provenance_mut(seen & !SEEN));
         // SAFETY: Validity and Aliasing: by contract; the lock is held (K2).
         unsafe {
             node.lead();
-            node.extra().set_next(first);
+            node.extra().set_next::<G>(first.filter(|_| chained));
         }
         let head = address(node) | SEEN;
-        if first.is_some() {
+        if chained {
             // Release: pairs with the Acquire in `first`. A store: `SEEN` was set.
             self.head.store_locked(held, head, Ordering::Release);
             return true;

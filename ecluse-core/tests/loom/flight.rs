@@ -19,6 +19,7 @@ use crate::kit::{Data, Wakes, block_on, models, poll_with, ready, spawn};
 
 models!(
     one_run_at_a_time,
+    leaders_change_under_a_newcomers_look,
     landing_publishes_the_value,
     landing_meets_newcomer,
     landing_meets_leaving_follower,
@@ -181,6 +182,30 @@ fn one_run_at_a_time() {
         .for_each(|thread| thread.join().unwrap());
     // Each run touched the data thrice, or was lost after its first poll.
     shared.data.add();
+    assert!(!shared.table.is_running());
+}
+
+/// One goes and another comes, both without the lock, while a newcomer looks under it: it must not
+/// lead beside the other.
+fn leaders_change_under_a_newcomers_look() {
+    let shared = flight();
+    let first = Caller::enlisted(shared.slow());
+    let newcomer = spawn({
+        let shared = shared.clone();
+        move || {
+            let mut caller = Caller::new(shared.slow());
+            if caller.poll().is_pending() {
+                let _ = caller.poll();
+            }
+        }
+    });
+    drop(first);
+    let mut second = Caller::new(shared.slow());
+    if second.poll().is_pending() {
+        let _ = second.poll();
+    }
+    drop(second);
+    newcomer.join().unwrap();
     assert!(!shared.table.is_running());
 }
 

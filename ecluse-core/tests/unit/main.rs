@@ -8,6 +8,7 @@
 //! | `hostile`, `hostile_admission`, `hostile_flight`, `hostile_refresh` | wakers and hooks that come back or panic |
 //! | `guarded` | the order of a body's exit |
 //! | `forgotten` | futures and claims that are never dropped |
+//! | `stress_flight` | threads at one hot key, cancelled at random |
 //! | `tickets` | `Tally`, `Ticket`, `Inline` |
 //! | `bounds` | deadlines and stall bounds on a clock that is moved by hand |
 //! | `scope_tree`, `scope_bodies` | the cancellation tree step by step; what runs under a scope |
@@ -36,6 +37,7 @@ mod revoke;
 mod scope_bodies;
 mod scope_tree;
 mod sizes;
+mod stress_flight;
 mod tickets;
 mod walks_admission;
 #[cfg(feature = "alloc")]

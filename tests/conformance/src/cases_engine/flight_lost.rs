@@ -1,15 +1,16 @@
 //! f04, f06: leaders that are lost in every way, and followers that leave at any moment.
 
+use core::future::Future;
 use core::task::Waker;
 
-use portable_atomic::Ordering;
+use portable_atomic::{AtomicUsize, Ordering};
 
-use super::super::cases::parts::counter;
+use super::super::cases::parts::{OnDrop, counter};
 use super::super::subject::NoAnswer;
 use super::super::subject::flight::Answer;
 use super::flight_parts::{Caller, Failing, Flight, Gate, abandoned, callers, inherited, wakes};
-use crate::kit::{Callback, Parked, TestWaker};
-use crate::{Interrupt, Runtime, Verdict};
+use crate::kit::{Callback, Parked, TestWaker, yield_now};
+use crate::{Ended, Interrupt, Runtime, Task, Verdict};
 
 cases! { engine flight_lost:
     f04_lost_leader_is_succeeded_by_one_and_wakes_one,
@@ -26,6 +27,7 @@ cases! { engine flight_lost:
     f04_leader_whose_task_is_dropped_is_succeeded needs TASK_DROP,
     f04_leader_whose_cancel_is_awaited_is_succeeded needs CANCEL_AWAIT,
     f04_leader_of_a_runtime_that_ends_is_succeeded needs SHUTDOWN,
+    f04_leaders_cancelled_at_random_lose_nobody,
     f06_follower_leaves_from_every_place,
     f06_follower_leaves_in_the_middle_of_a_landing,
     f06_served_follower_goes_without_looking,
@@ -234,6 +236,64 @@ async fn f04_leader_whose_cancel_is_awaited_is_succeeded<R: Runtime>(rt: R) -> V
 
 async fn f04_leader_of_a_runtime_that_ends_is_succeeded<R: Runtime>(rt: R) -> Verdict {
     interrupted(rt, Interrupt::RuntimeShutdown).await
+}
+
+/// Polls a call `polls` times at most, with turns for others between, and lets go of it.
+async fn for_a_while<F: Future>(call: F, polls: usize) -> Option<F::Output> {
+    let mut call = core::pin::pin!(call);
+    let mut left = polls;
+    core::future::poll_fn(|cx| match call.as_mut().poll(cx) {
+        core::task::Poll::Ready(output) => core::task::Poll::Ready(Some(output)),
+        core::task::Poll::Pending if left == 0 => core::task::Poll::Ready(None),
+        core::task::Poll::Pending => {
+            left -= 1;
+            cx.waker().wake_by_ref();
+            core::task::Poll::Pending
+        }
+    })
+    .await
+}
+
+/// Work of so many turns, one at a time.
+async fn for_turns(inside: &'static AtomicUsize, turns: usize) -> u32 {
+    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "overlap");
+    let _inside = OnDrop(|| {
+        inside.fetch_sub(1, Ordering::SeqCst);
+    });
+    for _ in 0..turns {
+        yield_now().await;
+    }
+    0
+}
+
+async fn f04_leaders_cancelled_at_random_lose_nobody<R: Runtime>(rt: R) -> Verdict {
+    const TASKS: usize = 6;
+    let flight: &'static Flight = rt.put(Flight::new());
+    let inside = counter(rt);
+    let rounds = rt.count(3_000) / TASKS;
+    let tasks = core::array::from_fn::<_, TASKS, _>(|task| {
+        rt.spawn(async move {
+            let mut random = task as u32 + 1;
+            for _ in 0..rounds {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let turns = (random >> 16) as usize % 4;
+                let work = move || for_turns(inside, turns);
+                let call = flight.run(work);
+                if (random >> 24) % 3 == 0 {
+                    for_a_while(call, (random >> 20) as usize % 3).await;
+                } else {
+                    // Nobody is lost: it ends in some way.
+                    call.await.expect("somebody leads");
+                }
+            }
+        })
+    });
+    for task in tasks {
+        assert_eq!(task.join().await, Ended::Finished);
+    }
+    assert_eq!(inside.load(Ordering::SeqCst), 0);
+    assert!(!flight.is_running());
+    Verdict::Pass
 }
 
 async fn f06_follower_leaves_from_every_place<R: Runtime>(rt: R) -> Verdict {
