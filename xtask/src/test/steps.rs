@@ -41,18 +41,18 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         },
         Step {
             missing: component("clippy", "clippy"),
-            ..step("clippy", 240, |run, _| clippy(run))
+            ..step("clippy", 200, |run, _| clippy(run))
         },
         Step {
             missing: component("clippy", "clippy").or_else(lacking),
             ..step("clippy-apart", 120, |run, _| clippy_apart(run))
         },
-        step("unit", 300, |run, _| unit(run)),
-        step("unit-no-std", 90, |run, _| unit_no_std(run)),
-        step("unit-no-cas", 120, |run, _| unit_no_cas(run)),
-        step("doc-tests", 180, |run, _| doc_tests(run)),
-        step("docs", 120, |run, _| docs(run)),
-        step(RUNNER, 180, {
+        step("unit", 260, |run, _| unit(run)),
+        step("unit-no-std", 80, |run, _| unit_no_std(run)),
+        step("unit-no-cas", 100, |run, _| unit_no_cas(run)),
+        step("doc-tests", 120, |run, _| doc_tests(run)),
+        step("docs", 150, |run, _| docs(run)),
+        step(RUNNER, 200, {
             let case = case.map(str::to_owned);
             move |run, session| conformance::build_runner(case.as_deref(), run, session)
         }),
@@ -80,23 +80,23 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         });
         steps.push(Step {
             name: format!("{CONFORMANCE}{}", chip.name),
-            budget: conformance::CHIP_BUDGET,
+            budget: conformance::chip_budget(chip),
             missing: chip.lacking(),
             body,
         });
     }
-    steps.push(step("size", 60, |run, _| size(run)));
+    steps.push(step("size", 80, |run, _| size(run)));
     steps.push(Step {
         missing: lacking(),
         ..step("latency", 120, |run, _| latency(run))
     });
-    steps.push(step("loom", 400, |run, _| loom(run)));
-    steps.push(step("examples", 180, |run, _| example::run_host(run)));
+    steps.push(step("loom", 300, |run, _| loom(run)));
+    steps.push(step("examples", 150, |run, _| example::run_host(run)));
     steps.push(Step {
         missing: lacking(),
-        ..step("examples-firmware", 30, |run, _| example::run_firmware(run))
+        ..step("examples-firmware", 40, |run, _| example::run_firmware(run))
     });
-    steps.push(step("demo", 180, |run, _| demo::run(run)));
+    steps.push(step("demo", 140, |run, _| demo::run(run)));
     steps
 }
 
