@@ -118,11 +118,11 @@ async fn user(who: &'static str, phase: Duration, patience: Option<Duration>) {
                     Ok(reading) => reading.ok(),
                     Err(_) => {
                         count(|counts| counts.cut_off += 1);
-                        TEMPERATURE.peek().await
+                        TEMPERATURE.peek()
                     }
                 }
             }
-            None => TEMPERATURE.peek().await,
+            None => TEMPERATURE.peek(),
         };
         let Some(reading) = reading else {
             log!(who, "has nothing");
@@ -142,7 +142,7 @@ async fn user(who: &'static str, phase: Duration, patience: Option<Duration>) {
     log!(
         who,
         "is done, at {} tenths of a degree",
-        TEMPERATURE.peek().await.map_or(0, |last| last.tenths)
+        TEMPERATURE.peek().map_or(0, |last| last.tenths)
     );
 }
 
