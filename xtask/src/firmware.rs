@@ -58,6 +58,7 @@ const PARTS: &[&str] = &[
     "suite-engine",
     "suite-scopes",
     "suite-flights",
+    "suite-relays",
     "suite-hostile",
     "suite-admissions",
     "suite-on-chips",

@@ -1,11 +1,12 @@
 //! Admission: permits are exclusive, come back once, and bring along what their holders wrote;
 //! returns beside waiters that come and go, goals that change, and closes.
 
-use core::{pin::pin, task::Poll};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use core::{
+    pin::pin,
+    sync::atomic::{AtomicUsize, Ordering},
+    task::Poll,
 };
+use std::sync::Arc;
 
 use ecluse_core::{
     Admission, NotAdmitted,
@@ -97,7 +98,9 @@ fn occupancy_is_bounded() {
     });
     let seen = shared.admission.snapshot();
     assert_eq!(seen.available + seen.occupancy, 2);
-    threads.map(|thread| thread.join().unwrap());
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
     idle(&shared.admission, 2);
 }
 

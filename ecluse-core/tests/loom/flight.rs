@@ -274,7 +274,9 @@ fn landing_meets_leaving_followers_at_both_ends() {
     let leavers = [first, last].map(|leaver| spawn(move || drop(leaver)));
     assert_eq!(leader.answer().joined, 3);
     assert_eq!(middle.answer().part, Part::Joined);
-    leavers.map(|leaver| leaver.join().unwrap());
+    leavers
+        .into_iter()
+        .for_each(|leaver| leaver.join().unwrap());
     assert!(!shared.table.is_running());
 }
 
@@ -390,7 +392,6 @@ fn heir_changes_its_waker() {
         assert_eq!(heir.1.count() + wakes.count(), 1);
         assert!(heir.answer().led());
     }
-    drop(polled);
     let Caller(call, old, waker) = heir;
     drop((call, waker));
     assert_eq!((old.live(), wakes.live()), (0, 0));

@@ -57,11 +57,12 @@ fn code(code: u16) -> Reason {
 
 /// Lends something to threads that are joined before it goes.
 fn lend<T: ?Sized>(value: &T) -> &'static T {
-    // The models join their threads.
+    // SAFETY: Validity: the models join their threads before the value goes. Aliasing: shared.
     unsafe { &*core::ptr::from_ref(value) }
 }
 
 fn child(cx: Cx<'_>) -> Pin<Box<Scope<'static>>> {
+    // SAFETY: Validity: as in `lend`. Aliasing: shared.
     let cx = unsafe { core::mem::transmute::<Cx<'_>, Cx<'static>>(cx) };
     let scope = Box::pin(cx.child());
     scope.as_ref().enter();
@@ -69,6 +70,7 @@ fn child(cx: Cx<'_>) -> Pin<Box<Scope<'static>>> {
 }
 
 fn cx(scope: &Pin<Box<Scope<'static>>>) -> Cx<'static> {
+    // SAFETY: Validity: as in `lend`. Aliasing: shared.
     unsafe { core::mem::transmute::<Cx<'_>, Cx<'static>>(scope.as_ref().enter()) }
 }
 

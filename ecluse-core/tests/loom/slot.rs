@@ -2,7 +2,7 @@
 
 use core::pin::pin;
 
-use ecluse_core::{Closed, Outcome, Refused, Slot};
+use ecluse_core::{Outcome, Refused, Slot};
 
 use crate::kit::{Wakes, block_on, models, poll, poll_with, ready, slot, spawn};
 

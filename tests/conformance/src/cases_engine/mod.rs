@@ -19,6 +19,8 @@ pub(crate) mod interrupt;
 pub(crate) mod load;
 pub(crate) mod panics;
 pub(crate) mod priority;
+pub(crate) mod refresh;
+pub(crate) mod relay;
 pub(crate) mod revoke;
 pub(crate) mod scope;
 pub(crate) mod scope_body;
@@ -38,6 +40,8 @@ suite! {
     Admissions: admission, hostile_admission;
     /// Flights and groups.
     Flights: flight, flight_lost, flight_bounds, group;
+    /// Half-done runs that go on, values that are kept, values that expire.
+    Relays: relay, refresh;
     /// What chips are like.
     OnChips: interrupt, priority, load, input;
 }
