@@ -14,9 +14,6 @@ use crate::{
     sync::Lock,
 };
 
-/// How often a caller that was told of a value too late asks again.
-pub(super) const ROUNDS: u32 = 3;
-
 impl<T, E, C, L, O> Refresher<T, E, C, L, O>
 where
     T: Clone,
@@ -60,7 +57,8 @@ where
             ControlFlow::Break(end) => return end,
         };
         let mut make = Some(make);
-        for _ in 0..ROUNDS {
+        // Each round waits for another's mint; it ends at the latest when this caller leads.
+        loop {
             let mut run = pin!(self.flight.run(|| self.mint(make.take(), seen)));
             let answer = poll_fn(|cx| match run.as_mut().poll(cx) {
                 Poll::Ready(answer) => Poll::Ready(Some(answer)),
@@ -73,7 +71,6 @@ where
                 ControlFlow::Break(end) => return end,
             }
         }
-        Err(NoValue::Expired)
     }
 
     /// What can be said at once; else, which valid value is to be replaced.

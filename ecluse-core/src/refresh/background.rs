@@ -9,7 +9,7 @@ use core::{
     task::Poll,
 };
 
-use super::{Current, Get, Hear, Mint, Minted, NoValue, Refresher, ask::ROUNDS};
+use super::{Current, Get, Hear, Mint, Minted, NoValue, Refresher};
 use crate::{
     flight::{Bucket, Detached, Leader, NoClock, Promote, Table, sealed},
     runtime::{Clock, Spawn, SpawnError, TallyRef, Ticket},
@@ -83,7 +83,8 @@ where
                 ControlFlow::Break(end) => return end.map(Current::from),
             };
             let mut make = Some(make);
-            for _ in 0..ROUNDS {
+            // As in `ask`: a round waits for another's mint, the last one leads.
+            loop {
                 let owned = this.clone();
                 let mint = || -> Minting<_> {
                     let make = make.take();
@@ -106,7 +107,6 @@ where
                     ControlFlow::Break(end) => return end.map(Current::from),
                 }
             }
-            Err(NoValue::Expired)
         })
     }
 }

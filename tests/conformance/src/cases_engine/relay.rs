@@ -205,29 +205,32 @@ async fn f07_polled_driver_is_not_replaced<R: Runtime>(rt: R) -> Verdict {
 
 async fn f07_panicking_run_is_dropped_and_told<R: Runtime>(rt: R) -> Verdict {
     let (relay, log) = new(rt);
-    let waker = rt.put(TestWaker::new());
+    let (waker, go) = (rt.put(TestWaker::new()), counter(rt));
     let driver = rt.spawn(async move {
-        let _ = relay.run(|| log.begin(4)).await;
+        let mut run = core::pin::pin!(relay.run(|| log.begin(4)));
+        // Two steps, then not before it is told.
+        let mut polls = 0;
+        let driven = core::future::poll_fn(|cx| {
+            if polls < 2 || go.load(Ordering::SeqCst) > 0 {
+                polls += 1;
+                return run.as_mut().poll(cx).map(drop);
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        });
+        driven.await;
     });
     let other = rt.put(Parked::new());
-    while !relay.is_running() {
+    while log.steps()[1] == 0 {
         yield_now().await;
     }
     other.park(relay.run(|| log.run()));
-    let told = loop {
-        if let Poll::Ready(told) = other.poll(&waker.waker()) {
-            break told;
-        }
-        yield_now().await;
-    };
+    other.pending(&waker.waker());
+    go.store(1, Ordering::SeqCst);
     assert_eq!(driver.join().await, Ended::Panicked);
-    match told {
-        Err(why) => assert_eq!(why, NoAnswer::Abandoned { by_panic: true }),
-        // It came when the other was over, and ran afresh.
-        Ok(answer) => assert!(answer.led()),
-    }
-    let (begun, gone) = log.runs();
-    assert_eq!(begun, gone);
+    let abandoned = NoAnswer::Abandoned { by_panic: true };
+    assert_eq!(other.ready().err(), Some(abandoned));
+    assert_eq!((log.runs(), relay.is_running()), ((1, 1), false));
     Verdict::Pass
 }
 
