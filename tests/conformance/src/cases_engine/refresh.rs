@@ -144,7 +144,7 @@ async fn r02_expired_callers_share_one_mint<R: Runtime>(rt: R) -> Verdict {
     let first = rt.put(Parked::new());
     first.park(cache.get(|| gated(gate)));
     first.pending(&waker.waker());
-    let others = core::array::from_fn::<_, 5, _>(|_| &*rt.put(Parked::new()));
+    let others = core::array::from_fn::<_, 5, _>(|_| rt.put(Parked::new()));
     for other in others {
         other.park(cache.get(unneeded));
         other.pending(&waker.waker());
@@ -162,7 +162,7 @@ async fn r02_expired_callers_share_one_mint<R: Runtime>(rt: R) -> Verdict {
 async fn r02_lost_minter_is_succeeded_by_exactly_one<R: Runtime>(rt: R) -> Verdict {
     let (_, cache) = new(rt);
     let (gate, idle) = (rt.put(Gate::new()), rt.put(TestWaker::new()));
-    let [heir_waker, last_waker] = [(); 2].map(|()| &*rt.put(TestWaker::new()));
+    let [heir_waker, last_waker] = [(); 2].map(|()| rt.put(TestWaker::new()));
     let (first, heir, last) = (
         rt.put(Parked::new()),
         rt.put(Parked::new()),

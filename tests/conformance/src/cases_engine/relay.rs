@@ -114,8 +114,8 @@ fn new<R: Runtime>(rt: R) -> (&'static Relay, &'static Log) {
 
 async fn f07_drivers_lost_after_each_step_do_each_step_once<R: Runtime>(rt: R) -> Verdict {
     let (relay, log) = new(rt);
-    let wakers = core::array::from_fn::<_, 11, _>(|_| &*rt.put(TestWaker::new()));
-    let calls = core::array::from_fn::<_, 11, _>(|_| &*rt.put(Parked::new()));
+    let wakers = core::array::from_fn::<_, 11, _>(|_| rt.put(TestWaker::new()));
+    let calls = core::array::from_fn::<_, 11, _>(|_| rt.put(Parked::new()));
     for (call, waker) in calls.iter().zip(wakers) {
         call.park(relay.run(|| log.run()));
         call.pending(&waker.waker());
@@ -140,7 +140,7 @@ async fn f07_drivers_lost_after_each_step_do_each_step_once<R: Runtime>(rt: R) -
 async fn f07_last_who_leaves_drops_the_half_done_run<R: Runtime>(rt: R) -> Verdict {
     let (relay, log) = new(rt);
     let waker = rt.put(TestWaker::new());
-    let calls = core::array::from_fn::<_, 3, _>(|_| &*rt.put(Parked::new()));
+    let calls = core::array::from_fn::<_, 3, _>(|_| rt.put(Parked::new()));
     for call in calls {
         call.park(relay.run(|| log.run()));
         call.pending(&waker.waker());
@@ -313,14 +313,14 @@ async fn f11_first_success_is_kept<R: Runtime>(rt: R) -> Verdict {
 async fn f11_failure_leaves_it_to_exactly_one<R: Runtime>(rt: R) -> Verdict {
     let once: &'static Once = rt.put(Once::new());
     let gate = rt.put(Gate::new());
-    let wakers = core::array::from_fn::<_, 3, _>(|_| &*rt.put(TestWaker::new()));
+    let wakers = core::array::from_fn::<_, 3, _>(|_| rt.put(TestWaker::new()));
     let first = rt.put(Parked::new());
     first.park(once.get_or_try_init(|| async {
         gate.pass().await;
         Err::<u32, _>("no")
     }));
     first.pending(&wakers[0].waker());
-    let others = core::array::from_fn::<_, 2, _>(|_| &*rt.put(Parked::new()));
+    let others = core::array::from_fn::<_, 2, _>(|_| rt.put(Parked::new()));
     for (other, waker) in others.iter().zip(&wakers[1..]) {
         other.park(once.get_or_try_init(|| async { Ok::<u32, &str>(5) }));
         other.pending(&waker.waker());
