@@ -138,13 +138,17 @@ pub(super) fn resign<T: Table<Key = Pulse>>(
     resigned
 }
 
-/// The driver as it is now.
-pub(super) fn look<T: Table<Key = Pulse>>(at: At<'_, T>) -> Option<Seen> {
-    at.bucket()
-        .with(|held| find(at, held, |_| true).map(Seen::of::<T>))
+/// The driver as it is now, if it is not `me`: nobody replaces itself.
+pub(super) fn look<T: Table<Key = Pulse>>(at: At<'_, T>, me: &Caller<T>) -> Option<Seen> {
+    at.bucket().with(|held| {
+        find(at, held, |_| true)
+            .filter(|driver| !core::ptr::eq(*driver, me))
+            .map(Seen::of::<T>)
+    })
 }
 
-/// Replaces a driver that was not polled since the look that saw it. It queues as the last.
+/// Replaces a driver that was not polled since the look that saw it. It queues as the last; if it was
+/// never polled as a driver, it is in no queue until it is polled again.
 pub(super) fn replace<T: Table<Key = Pulse>>(at: At<'_, T>, seen: Seen) -> bool {
     let heir = at.bucket().with(|held| {
         let driver = find(at, held, |_| true).map(core::ptr::NonNull::from)?;
@@ -153,12 +157,17 @@ pub(super) fn replace<T: Table<Key = Pulse>>(at: At<'_, T>, seen: Seen) -> bool 
         unsafe {
             let node = driver.as_ref();
             let mark = node.extra().mark();
-            if Seen::of::<T>(node) != seen || mark.has(BUSY) || !mark.has(ARMED) {
+            if Seen::of::<T>(node) != seen || mark.has(BUSY) {
                 return None;
             }
             let heir = node.heir()?;
             relist(at, held, node, heir.as_ref());
-            Some(node.demote(heir))
+            // One that has not been polled since it came to drive has left no waker to queue with.
+            Some(if mark.has(ARMED) {
+                node.demote(heir)
+            } else {
+                node.depose(heir)
+            })
         }
     });
     let replaced = heir.is_some();

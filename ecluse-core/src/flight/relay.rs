@@ -9,6 +9,7 @@
 //! |---|---|---|---|
 //! | inside a poll | `LEADING`, busy | no | its own |
 //! | between polls | `LEADING`, armed with its waker | yes: it then queues as the last | half-done |
+//! | not polled yet | `LEADING` | yes: it is then in no queue until it is polled | half-done |
 //! | gone | – | – | the next driver's, or dropped by the last who leaves |
 //!
 //! Invariants:
@@ -292,7 +293,8 @@ impl<R: RelayRef, M: FnMut() -> R::Future> RelayRun<R, M> {
 
     /// Does not suffer a driver that is never polled: one that stays unpolled for `bound` while this
     /// waits is replaced by the next, and queues as the last. One inside a poll never is. Replacing a
-    /// healthy one costs a poll and nothing else.
+    /// healthy one costs a poll and nothing else. (One that came to drive and was never polled since
+    /// is in no queue until it is: it then joins what is under way, or begins afresh.)
     ///
     /// The bound is this waiter's own timer, looked at every `bound`: a driver is replaced between
     /// one and two bounds after its last poll.
@@ -458,7 +460,8 @@ where
         for _ in 0..2 {
             let at = this.timer.after(this.timer.now(), *this.bound);
             if this.sleep.is_none() {
-                *this.seen = drive::look(this.run.as_ref().project_ref().wait.get_ref().at());
+                let wait = this.run.as_ref().project_ref().wait.get_ref();
+                *this.seen = drive::look(wait.at(), wait.seat());
             }
             ready!(poll_sleep(this.sleep.as_mut(), this.timer, at, cx));
             this.sleep.set(None);

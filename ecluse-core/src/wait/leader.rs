@@ -30,7 +30,7 @@ use core::{
     task::Waker,
 };
 
-use super::list::{End, IDLE, LEADING, Link, Node, QUEUED};
+use super::list::{End, IDLE, LEADING, Link, Node, QUEUED, STALLED};
 use crate::sync::{Cell, Lock, Locked, Ordering, Protected, Word};
 
 /// What lies in the node of a waiter that can lead: data for everybody, and a mark under the lock.
@@ -245,6 +245,25 @@ impl<G, X> Node<G, X> {
             self.set_state(QUEUED, Ordering::Relaxed);
             // Release: pairs with the owner's Acquire load of the state; the last touch (N3).
             heir.set_state(LEADING, Ordering::Release);
+            waker
+        }
+    }
+
+    /// This leader, which has left no waker, is in no ring any more, and `heir` leads. (Its wake-up is
+    /// under way; the poll that brings queues it again, as one whose grant was revoked.) Gives the
+    /// heir's waker.
+    ///
+    /// # Safety
+    /// As [`Node::demote`], but for the arming.
+    pub(crate) unsafe fn depose(&self, heir: NonNull<Self>) -> Waker {
+        // SAFETY: Validity: both are linked. Aliasing: the lock is held.
+        unsafe {
+            Link::remove(self.link());
+            let heir = heir.as_ref();
+            let waker = heir.copy_waker();
+            // Release, both: pair with their owners' Acquire loads; the last touch of each (N3).
+            heir.set_state(LEADING, Ordering::Release);
+            self.set_state(STALLED, Ordering::Release);
             waker
         }
     }

@@ -16,6 +16,8 @@ mod kit;
 #[cfg(ecluse_loom)]
 mod line;
 #[cfg(ecluse_loom)]
+mod relay;
+#[cfg(ecluse_loom)]
 mod revoke;
 #[cfg(ecluse_loom)]
 mod scope;
@@ -39,6 +41,7 @@ fn main() {
         flight::MODELS,
         slot::MODELS,
         line::MODELS,
+        relay::MODELS,
         revoke::MODELS,
         tally::MODELS,
         scope::MODELS,

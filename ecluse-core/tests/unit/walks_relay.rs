@@ -13,7 +13,7 @@ use ecluse_core::{
     DefaultLock, NoAnswer, Outcome,
     flight::{Answer, Part, Relay},
     inline_size,
-    runtime::Inline,
+    runtime::{Clock, Inline, Timer},
 };
 
 use crate::{
@@ -219,6 +219,68 @@ fn a_driver_that_is_polled_is_not_replaced() {
     gate.open(3);
     assert!(ready(poll(driver.as_mut())).unwrap().led());
     assert_eq!(ready(poll(other.as_mut())).unwrap().part, Part::Joined);
+}
+
+#[test]
+fn an_impatient_driver_does_not_replace_itself() {
+    /// Over at once.
+    struct Over;
+    impl Clock for Over {
+        type Instant = u64;
+        fn now(&self) -> u64 {
+            0
+        }
+        fn after(&self, from: u64, _: Duration) -> u64 {
+            from
+        }
+    }
+    impl Timer for Over {
+        type Sleep = std::future::Ready<()>;
+        fn sleep_until(&self, _: u64) -> Self::Sleep {
+            std::future::ready(())
+        }
+    }
+    let relay = Relay::<Boxed<'_, usize>>::new();
+    let log = Rc::default();
+    let make = || Box::pin(ten_steps(Rc::clone(&log), None)) as Boxed<'_, usize>;
+    let mut driver = Box::pin(relay.run(make).stall_bound(Over, BOUND));
+    assert!(poll(driver.as_mut()).is_pending());
+    let (wakes, waker) = Wakes::new();
+    let mut other = Box::pin(relay.run(make));
+    assert!(poll_with(other.as_mut(), &waker).is_pending());
+    assert!(poll(driver.as_mut()).is_pending());
+    assert_eq!((wakes.count(), log.borrow().len()), (0, 2));
+}
+
+#[test]
+fn an_heir_that_is_never_polled_is_replaced_too() {
+    let clock = Hand::default();
+    let relay = Relay::<Boxed<'_, usize>>::new();
+    let log = Rc::default();
+    let make = || Box::pin(ten_steps(Rc::clone(&log), None)) as Boxed<'_, usize>;
+    for polled_later in [true, false] {
+        let mut driver = Box::pin(relay.run(make));
+        assert!(poll(driver.as_mut()).is_pending());
+        let mut heir = Box::pin(relay.run(make));
+        assert!(poll(heir.as_mut()).is_pending());
+        let mut other = Box::pin(relay.run(make).stall_bound(clock.clone(), BOUND));
+        assert!(poll(other.as_mut()).is_pending());
+        drop(driver);
+        // The first look may have seen the one before.
+        for _ in 0..2 {
+            clock.advance(10);
+            assert!(poll(other.as_mut()).is_pending());
+        }
+        assert!(log.borrow().len() > 1, "the other drives");
+        if polled_later {
+            assert!(poll(heir.as_mut()).is_pending());
+        }
+        drop(heir);
+        drop(other);
+        assert_eq!(log.borrow().last(), Some(&99));
+        assert!(!relay.is_running());
+        log.borrow_mut().clear();
+    }
 }
 
 #[test]
