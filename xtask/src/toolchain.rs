@@ -5,7 +5,7 @@
 //! may. Compiler and source must be of one version, so both always come from the same toolchain.
 
 use crate::{cargo::scrub, workspace};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::{
     env,
     ffi::{OsStr, OsString},
@@ -19,6 +19,9 @@ const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 
 /// The linter that belongs to it: by its path, since cargo would find another toolchain's first.
 const CLIPPY: (&str, &str) = ("/usr/bin/cargo-clippy", "rust-web-clippy");
+
+/// What embassy's crates compile with, at least; ours are content with less.
+const OLDEST: (u32, u32) = (1, 87);
 
 /// A compiler that can build for one bare target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +63,19 @@ impl Toolchain {
         Ok(words.join(" "))
     }
 
+    /// Sees that the compiler is new enough.
+    pub(crate) fn see_to_age(&self) -> Result<()> {
+        let version = self.version()?;
+        let (major, minor) = OLDEST;
+        ensure!(
+            !is_too_old(&version),
+            "{version} is too old for {}: embassy's crates want {major}.{minor}. Run `rustup target add {0}` with a \
+             newer one, or have the system's packages of today (of Debian 12: with its security updates)",
+            self.target
+        );
+        Ok(())
+    }
+
     fn rustc(&self) -> PathBuf {
         match &self.rustc {
             Some(rustc) => rustc.clone(),
@@ -84,14 +100,23 @@ impl Toolchain {
         self.through(&self.cargo, subcommand, dir)
     }
 
-    /// `cargo clippy` for the target, as `cargo`; the linter is installed if it is missing and we may.
+    /// Sees that the linter is there, installing it if we may.
+    pub(crate) fn see_to_clippy(&self) -> Result<()> {
+        let (program, package) = CLIPPY;
+        match self.rustc {
+            Some(_) => tool(program, package),
+            None => Ok(()),
+        }
+    }
+
+    /// `cargo clippy` for the target, as `cargo`.
     pub(crate) fn clippy(&self, dir: &Path) -> Result<Command> {
+        self.see_to_clippy()?;
         if self.rustc.is_none() {
             return Ok(self.cargo("clippy", dir));
         }
-        let (program, package) = CLIPPY;
-        tool(program, package)?;
-        let mut clippy = self.through(OsStr::new(program), "clippy", dir);
+        let program = OsStr::new(CLIPPY.0);
+        let mut clippy = self.through(program, "clippy", dir);
         clippy.env("CARGO", &self.cargo);
         Ok(clippy)
     }
@@ -204,6 +229,16 @@ pub(crate) fn for_target(target: &str) -> Result<Toolchain> {
     })
 }
 
+/// Whether what `rustc --version` says is too old for a chip.
+fn is_too_old(version: &str) -> bool {
+    let number = version.split_whitespace().nth(1).unwrap_or_default();
+    let mut parts = number.split('.').map_while(|part| part.parse().ok());
+    match (parts.next(), parts.next()) {
+        (Some(major), Some(minor)) => (major, minor) < OLDEST,
+        _ => false,
+    }
+}
+
 fn find(target: &str) -> Option<Toolchain> {
     let active_cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let active_rustc = env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
@@ -310,6 +345,15 @@ mod tests {
             .count();
         assert!(hosts >= 1);
         assert!(!has_core(&root, "no-such-target"));
+    }
+
+    #[test]
+    fn an_old_compiler_is_told_by_its_version() {
+        assert!(is_too_old("rustc 1.85.0"));
+        assert!(is_too_old("rustc 1.86.1"));
+        assert!(!is_too_old("rustc 1.87.0"));
+        assert!(!is_too_old("rustc 1.100.0-nightly"));
+        assert!(!is_too_old("rustc 2.0.0"));
     }
 
     #[test]

@@ -93,6 +93,8 @@ pub(super) fn run_on(
 pub(super) fn chip_tools(run: &mut Run) -> Result<()> {
     for chip in CHIPS {
         let toolchain = chip.toolchain()?;
+        toolchain.see_to_age()?;
+        toolchain.see_to_clippy()?;
         run.programs += 1;
         println!(
             "    {}: {}, {}",

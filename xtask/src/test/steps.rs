@@ -35,6 +35,11 @@ const LOOM_BOUND: u32 = 2;
 /// All steps, in order.
 pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
     let mut steps = vec![
+        // First: on a bare machine it installs, and what others take should not depend on that.
+        Step {
+            missing: lacking(),
+            ..step(CHIP_TOOLS, 120, |run, _| conformance::chip_tools(run))
+        },
         Step {
             missing: component("fmt", "rustfmt"),
             ..step("fmt", 10, |run, _| fmt(run))
@@ -69,10 +74,6 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
             body,
         });
     }
-    steps.push(Step {
-        missing: lacking(),
-        ..step(CHIP_TOOLS, 120, |run, _| conformance::chip_tools(run))
-    });
     for chip in CHIPS {
         let case = case.map(str::to_owned);
         let body: Body<Session> = Box::new(move |run, session| {
