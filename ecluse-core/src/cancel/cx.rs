@@ -3,10 +3,11 @@
 use core::{fmt, future::Future};
 
 use super::{
+    branch::At,
     guard::{Abandon, Dropped, Guarded, OnCancel},
     reason::{CANCEL, Cancelled, FORCE, Reason, SHIELD, cancelled, forced},
     scope::Scope,
-    tree::{Branch, Tree},
+    tree::Tree,
     wait::{CancelWait, ForceWait, ToCancel, ToForce},
 };
 use crate::{
@@ -42,7 +43,7 @@ use crate::{
 /// ```
 pub struct Cx<'s, L = DefaultLock> {
     pub(super) tree: &'s Tree<L>,
-    pub(super) branch: &'s Branch,
+    pub(super) branch: At<'s>,
 }
 
 impl<L> Clone for Cx<'_, L> {
@@ -144,7 +145,7 @@ impl<'s, L: Lock> Cx<'s, L> {
 
     /// Runs `future` to its end, and `hook` if the scope is cancelled meanwhile: in the poll of this
     /// future, once, never after `future` has ended. For an operation that must be told to stop and
-    /// then waited for. It is a bridge, too: from this scope to another tree with its own lock.
+    /// then waited for. (From this scope to another tree there is [`bridge`](Cx::bridge).)
     ///
     /// ```
     /// use ecluse_core::cancel::{Kind, Root};

@@ -25,13 +25,16 @@
 //! | file | holds |
 //! |---|---|
 //! | `reason` | the bits of a scope's word: flag, reason, user's code; how a word is inherited |
-//! | `tree` | branches, the work list, the steps of a cancel; invariants T1 to T6 |
+//! | `branch` | what a scope is of its tree: flags, lists, name |
+//! | `tree` | the work list, the steps of a cancel; invariants T1 to T8 |
+//! | `view` | the tree, printed: who is there, who was cancelled and why, who waits |
 //! | `wait` | the waits for a cancel, for force, for deferred work |
 //! | `scope` | `Root`, `Scope`, the carrier of deferred cancels |
 //! | `shared` | `SharedScope`, behind an `Arc` (feature `alloc`) |
 //! | `cx` | what a body can ask of its scope |
 //! | `guard` | futures under a scope: dropped or abandoned when it is cancelled |
 //! | `body` | bodies with a scope of their own: shields, grace, deadlines |
+//! | `bridge` | a tree of its own that hangs on another one |
 //! | `limit` | a deadline that can be moved |
 //!
 //! # Two levels
@@ -45,7 +48,7 @@
 //! `is_cancelled` is one load, whatever happens elsewhere. Entering, leaving, registering a wait and
 //! leaving one are O(1) in one lock hold. A cancel is O(what is below), a bounded number of steps a
 //! hold; it neither recurses nor allocates. One tree has one lock: give each connection of a large
-//! server a root of its own, tied to the outer tree by [`Cx::on_cancel`].
+//! server a tree of its own, behind a [`Cx::bridge`].
 //!
 //! # Wakers
 //!
@@ -54,6 +57,8 @@
 //! the work that is listed; only the depth of such calls is bounded by the stack.
 
 mod body;
+mod branch;
+mod bridge;
 mod cx;
 mod guard;
 mod limit;
@@ -65,15 +70,18 @@ mod scope;
 ))]
 mod shared;
 mod tree;
+mod view;
 mod wait;
 
 pub use self::{
     body::{Elapsed, Grace},
+    branch::Name,
     cx::Cx,
     guard::{Abandon, Dropped, Guarded, OnCancel},
     limit::Limit,
     reason::{Cancelled, Kind, Reason},
     scope::{Root, Scope, Tended},
+    view::{Status, TreeView},
     wait::{CancelWait, ForceWait, ToCancel, ToForce},
 };
 

@@ -6,6 +6,7 @@
 //! | 1 | `FORCE` | cancelled for good: shields and clean-ups do not count any more; implies `CANCEL` |
 //! | 2 | `SHIELD` | not reached by an ancestor's `CANCEL`, only by its `FORCE`; fixed at creation |
 //! | 3 | `INHERITED` | the reason came from an ancestor |
+//! | 4 | `NAMED` | a name lies behind the scope's branch; fixed at creation |
 //! | 8–15 | kind | a [`Kind`] |
 //! | 16–31 | code | the user's own |
 
@@ -15,6 +16,7 @@ pub(super) const CANCEL: usize = 1;
 pub(super) const FORCE: usize = 2;
 pub(super) const SHIELD: usize = 4;
 const INHERITED: usize = 8;
+pub(super) const NAMED: usize = 16;
 const KIND_SHIFT: u32 = 8;
 const CODE_SHIFT: u32 = 16;
 /// What makes a [`Reason`]: all but the flag and the shield.

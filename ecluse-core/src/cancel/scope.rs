@@ -3,6 +3,7 @@
 use core::{
     fmt,
     future::Future,
+    mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -11,9 +12,11 @@ use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 
 use super::{
+    branch::{At, Name, Place},
     cx::Cx,
     reason::Reason,
-    tree::{Branch, Tree},
+    tree::Tree,
+    view::TreeView,
     wait::ToCarry,
 };
 use crate::{
@@ -24,7 +27,7 @@ use crate::{
 /// The root of a tree of scopes, with the tree's lock. No allocation; can be a `static`.
 ///
 /// Every scope below borrows it. A server with many connections gives each its own root, with its
-/// own lock, tied to the outer tree by [`Cx::on_cancel`].
+/// own lock, tied to the outer tree by [`Cx::bridge`].
 ///
 /// ```
 /// use ecluse_core::cancel::{Kind, Root};
@@ -54,8 +57,20 @@ impl<L: Lock> Root<L> {
     pub const fn cx(&self) -> Cx<'_, L> {
         Cx {
             tree: &self.tree,
-            branch: &self.tree.root,
+            branch: At::of(&self.tree.root),
         }
+    }
+
+    /// The same tree, its root called `name`: for [`tree`](Root::tree).
+    #[must_use]
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.tree.root.rename(name);
+        self
+    }
+
+    /// The whole tree, to be looked at or printed: [`Cx::tree`].
+    pub fn tree(&self) -> TreeView<'_, L> {
+        self.cx().tree()
     }
 
     /// Cancels the whole tree: [`Cx::cancel`].
@@ -112,7 +127,8 @@ impl<L: Lock> Default for Root<L> {
 impl<L> fmt::Debug for Root<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Relaxed: a picture, not a decision.
-        let reason = Reason::of(self.tree.root.word(Ordering::Relaxed));
+        let root = At::of(&self.tree.root);
+        let reason = Reason::of(root.word(Ordering::Relaxed));
         f.debug_struct("Root").field("cancelled", &reason).finish()
     }
 }
@@ -150,51 +166,62 @@ locked_type! {
     /// child.as_ref().enter();
     /// ```
     #[must_use = "a scope does nothing unless it is entered"]
-    pub struct Scope<'p, L: Lock> {
-        parent: Cx<'p, L>,
-        branch: Branch,
+    pub struct Scope<'p, L: Lock, N: Name = ()> {
+        tree: &'p Tree<L>,
+        place: Place<N>,
     }
 }
 
 impl<'p, L: Lock> Scope<'p, L> {
     pub(super) fn new(parent: Cx<'p, L>, word: usize) -> Self {
         Self {
-            parent,
-            branch: Branch::new(word),
+            tree: parent.tree,
+            place: Place::below(parent, word, ()),
         }
     }
 
+    /// The same scope, called `name`: for [`Cx::tree`] and [`Cx::cancelled_through`]. It takes the
+    /// two words of the name more; a scope without one takes nothing for it.
+    pub fn named(self, name: &'static str) -> Scope<'p, L, &'static str> {
+        // It was never pinned, thus never entered: there is nothing for its drop to do.
+        let unnamed = ManuallyDrop::new(self);
+        Scope {
+            tree: unnamed.tree,
+            place: unnamed.place.renamed(name),
+        }
+    }
+}
+
+impl<L: Lock, N: Name> Scope<'_, L, N> {
     /// Attaches the scope to its parent, if it is not yet, and gives its [`Cx`]. Under a cancelled
     /// parent it is born cancelled. O(1), one lock hold.
     pub fn enter(self: Pin<&Self>) -> Cx<'_, L> {
-        let this = self.get_ref();
-        // SAFETY: Validity: a field of a pinned value that is never moved out of it, and whose
-        // owner's drop detaches it. Aliasing: shared.
-        let branch = unsafe { Pin::new_unchecked(&this.branch) };
-        this.parent.attach(branch);
-        Cx {
-            tree: this.parent.tree,
-            branch: &this.branch,
-        }
+        let Self { tree, place } = self.get_ref();
+        let branch = At::of(place);
+        // SAFETY: Validity: of a pinned value that it is never moved out of, and whose drop detaches
+        // it; the parent is borrowed. Aliasing: shared.
+        unsafe { tree.attach(branch) };
+        Cx { tree, branch }
     }
 }
 
-impl<L: Lock> Drop for Scope<'_, L> {
+impl<L: Lock, N: Name> Drop for Scope<'_, L, N> {
     fn drop(&mut self) {
-        self.parent.detach(&self.branch);
+        // SAFETY: Validity: the parent is borrowed. Aliasing: shared.
+        unsafe { self.tree.detach(At::of(&self.place)) };
     }
 }
 
-impl<L: Lock> fmt::Debug for Scope<'_, L> {
+impl<L: Lock, N: Name> fmt::Debug for Scope<'_, L, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Relaxed: a picture, not a decision.
-        let reason = Reason::of(self.branch.word(Ordering::Relaxed));
+        let reason = Reason::of(At::of(&self.place).word(Ordering::Relaxed));
         f.debug_struct("Scope").field("cancelled", &reason).finish()
     }
 }
 
-impl<L: Lock> core::panic::UnwindSafe for Scope<'_, L> {}
-impl<L: Lock> core::panic::RefUnwindSafe for Scope<'_, L> {}
+impl<L: Lock, N: Name> core::panic::UnwindSafe for Scope<'_, L, N> {}
+impl<L: Lock, N: Name> core::panic::RefUnwindSafe for Scope<'_, L, N> {}
 
 pin_project! {
     /// A future that carries out deferred cancels: [`Root::tend`].

@@ -6,7 +6,7 @@
 //!   is attached to goes.
 //! - **A3** A chain of parents that goes is taken apart by a loop, not by drops within drops.
 
-use core::{fmt, pin::Pin};
+use core::fmt;
 
 #[cfg(target_has_atomic = "ptr")]
 use alloc::sync::Arc;
@@ -14,10 +14,11 @@ use alloc::sync::Arc;
 use portable_atomic_util::Arc;
 
 use super::{
+    branch::{At, Place as TreePlace},
     cx::Cx,
     reason::{Reason, SHIELD},
     scope::Root,
-    tree::Branch,
+    view::TreeView,
 };
 use crate::sync::Lock;
 
@@ -56,7 +57,7 @@ struct Child<L: Lock> {
     root: Arc<Place<L>>,
     /// `None` once it has left (A3).
     parent: Option<Arc<Place<L>>>,
-    branch: Branch,
+    place: TreePlace<&'static str>,
 }
 
 impl<L: Lock> Place<L> {
@@ -64,7 +65,7 @@ impl<L: Lock> Place<L> {
         match self {
             Self::Root(root) => root.cx(),
             Self::Child(child) => Cx {
-                branch: &child.branch,
+                branch: At::of(&child.place),
                 ..child.root.cx()
             },
         }
@@ -78,20 +79,38 @@ impl<L: Lock> SharedScope<L> {
         Self(Arc::new(Place::Root(Root::new())))
     }
 
+    /// [`new`](SharedScope::new), called `name`: for [`tree`](SharedScope::tree).
+    #[must_use]
+    pub fn named(name: &'static str) -> Self {
+        Self(Arc::new(Place::Root(Root::new().named(name))))
+    }
+
     /// A scope below this one: cancelled with it, and on its own. Allocates; O(1).
     #[must_use]
     pub fn child(&self) -> Self {
-        self.below(0)
+        self.below(0, "")
+    }
+
+    /// [`child`](SharedScope::child), called `name`.
+    #[must_use]
+    pub fn child_named(&self, name: &'static str) -> Self {
+        self.below(0, name)
     }
 
     /// A scope below this one that is cancelled on its own, or by force from outside. Allocates;
     /// O(1).
     #[must_use]
     pub fn shielded(&self) -> Self {
-        self.below(SHIELD)
+        self.below(SHIELD, "")
     }
 
-    fn below(&self, word: usize) -> Self {
+    /// [`shielded`](SharedScope::shielded), called `name`.
+    #[must_use]
+    pub fn shielded_named(&self, name: &'static str) -> Self {
+        self.below(SHIELD, name)
+    }
+
+    fn below(&self, word: usize, name: &'static str) -> Self {
         let root = match &*self.0 {
             Place::Root(_) => &self.0,
             Place::Child(child) => &child.root,
@@ -99,13 +118,12 @@ impl<L: Lock> SharedScope<L> {
         let place = Arc::new(Place::Child(Child {
             root: root.clone(),
             parent: Some(self.0.clone()),
-            branch: Branch::new(word),
+            place: TreePlace::below(self.cx(), word, name),
         }));
         if let Place::Child(child) = &*place {
-            // SAFETY: Validity: it stays in its `Arc` until its drop, which detaches it (A1).
-            // Aliasing: shared.
-            self.cx()
-                .attach(unsafe { Pin::new_unchecked(&child.branch) });
+            // SAFETY: Validity: it stays in its `Arc` until its drop, which detaches it (A1), and
+            // holds its parent (A2). Aliasing: shared.
+            unsafe { self.cx().tree.attach(At::of(&child.place)) };
         }
         Self(place)
     }
@@ -138,6 +156,12 @@ impl<L: Lock> SharedScope<L> {
         self.cx().is_cancelled()
     }
 
+    /// This scope and all that are below it, to be looked at or printed: [`Cx::tree`].
+    #[must_use]
+    pub fn tree(&self) -> TreeView<'_, L> {
+        self.cx().tree()
+    }
+
     /// How many scopes are attached in the whole tree, below its root.
     #[must_use]
     pub fn attached(&self) -> usize {
@@ -149,7 +173,8 @@ impl<L: Lock> Child<L> {
     /// Leaves the tree; gives what it was held to its parent by.
     fn leave(&mut self) -> Option<Arc<Place<L>>> {
         let parent = self.parent.take()?;
-        parent.cx().detach(&self.branch);
+        // SAFETY: Validity: the parent is held (A2). Aliasing: shared.
+        unsafe { parent.cx().tree.detach(At::of(&self.place)) };
         Some(parent)
     }
 }

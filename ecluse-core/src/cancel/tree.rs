@@ -28,23 +28,29 @@
 //!   the lock: whoever sees a flag with Acquire sees what its canceller did before. The flag is set
 //!   once and `FORCE` once; the reason is stored with the flag and never changes.
 //! - **T6** The root may be moved while nobody borrows it: its own branch is in no ring (its place
-//!   on the work list is `root_listed`), and nodes point to nodes only.
+//!   on the work list is `root_listed`), nodes point to nodes only, and a branch right below the
+//!   root does not point to it.
+//! - **T7** Whoever can name a branch by a [`Cx`] keeps all branches above it attached. From a
+//!   forgotten one nobody goes up, but a walker: it is stopped when what is above goes.
+//! - **T8** A name lies behind the branch that has one, as its word says, and never changes.
 
-use core::{mem::offset_of, pin::Pin, ptr, task::Waker};
+use core::{ptr, task::Waker};
 
 use super::{
+    branch::{At, Branch, Place},
     cx::Cx,
     reason::{self, CANCEL, FORCE, Reason},
+    view::Walker,
 };
 use crate::{
-    sync::{AtomicUsize, Cell, Lock, Locked, Ordering, Protected},
-    wait::{BATCH, Drain, End, Link, LinkRing, Node, Ring, Source},
+    sync::{Lock, Locked, Ordering, Protected},
+    wait::{BATCH, Drain, End, LinkRing, Node, Ring, Source},
 };
 
 /// A tree of scopes: its lock and its root.
 pub(super) struct Tree<L> {
     pub(super) trunk: Protected<L, Trunk>,
-    pub(super) root: Branch,
+    pub(super) root: Place<&'static str>,
 }
 
 /// What the tree's lock protects, beside every branch's lists.
@@ -54,35 +60,10 @@ pub struct Trunk {
     root_listed: bool,
     /// Who is told of deferred cancels.
     pub(super) carriers: Ring<()>,
+    /// Who looks at the tree at this moment, a step at a time.
+    pub(super) walkers: LinkRing,
     attached: usize,
 }
-
-/// A scope's place in its tree.
-#[repr(C)]
-pub(super) struct Branch {
-    /// Among its parent's children. First, so that a pointer to it is a pointer to the branch.
-    sibling: Link,
-    /// On the work list.
-    work: Link,
-    word: AtomicUsize,
-    lists: Cell<Lists>,
-}
-
-/// A branch's lists.
-pub(super) struct Lists {
-    children: LinkRing,
-    /// The next child that a step looks at, or null.
-    cursor: *const Link,
-    pub(super) waiters: Ring<Reason>,
-    /// Those who wait for force.
-    pub(super) force: Ring<Reason>,
-}
-
-// SAFETY: Validity: links and lists are touched under the tree's lock only, and pass wakers and
-// reasons, which are `Send`. Aliasing: the word is atomic; all else needs the lock (T1).
-unsafe impl Send for Branch {}
-// SAFETY: as above: a shared reference reaches the word, and nothing else without the lock.
-unsafe impl Sync for Branch {}
 
 impl<L: Lock> Tree<L> {
     const_fn! {
@@ -92,9 +73,10 @@ impl<L: Lock> Tree<L> {
                     work: LinkRing::new(),
                     root_listed: false,
                     carriers: Ring::new(),
+                    walkers: LinkRing::new(),
                     attached: 0,
                 }),
-                root: Branch::new(0),
+                root: Place::root(),
             }
         }
     }
@@ -125,65 +107,23 @@ impl Trunk {
     }
 }
 
-impl Branch {
-    const_fn! {
-        pub(super) const fn new(word: usize) -> Self {
-            Self {
-                sibling: Link::new(),
-                work: Link::new(),
-                word: AtomicUsize::new(word),
-                lists: Cell::new(Lists {
-                    children: LinkRing::new(),
-                    cursor: ptr::null(),
-                    waiters: Ring::new(),
-                    force: Ring::new(),
-                }),
-            }
-        }
+impl<L: Lock> Tree<L> {
+    pub(super) fn is_root(&self, branch: *const Branch) -> bool {
+        ptr::eq(branch, At::of(&self.root).as_ptr())
     }
 
-    #[inline(always)]
-    pub(super) fn word(&self, order: Ordering) -> usize {
-        self.word.load(order)
-    }
-
-    fn set(&self, _: &mut Locked<Trunk>, word: usize) {
-        // Release: pairs with the Acquire of whoever sees the flag (T5).
-        self.word.store(word, Ordering::Release);
-    }
-
-    /// # Safety
-    /// `this` is live, and the lock of its tree is held.
-    unsafe fn change<R>(this: *const Self, change: impl FnOnce(&mut Lists) -> R) -> R {
-        // SAFETY: Validity: live by contract. Aliasing: shared.
-        let lists = unsafe { &(*this).lists };
-        // SAFETY: Validity: initialised in `new`. Aliasing: the lock is held (T1), and nothing else
-        // looks at these lists inside `change`.
-        lists.with_mut(|lists| change(unsafe { &mut *lists }))
-    }
-
-    /// The branch's lists, for as long as the lock is held.
+    /// What `branch`, which is not the root, is below of.
     ///
     /// # Safety
-    /// `held` is the trunk of this branch's tree.
-    pub(super) unsafe fn lists<'h>(&'h self, _held: &'h mut Locked<Trunk>) -> &'h mut Lists {
-        // SAFETY: Validity: initialised in `new`. Aliasing: `held` is borrowed for as long, so no
-        // other function of this file runs meanwhile.
-        self.lists.with_mut(|lists| unsafe { &mut *lists })
-    }
-
-    fn work(this: *const Self) -> *const Link {
-        this.wrapping_byte_add(offset_of!(Self, work)).cast()
-    }
-
-    fn of_work(link: *const Link) -> *const Self {
-        link.wrapping_byte_sub(offset_of!(Self, work)).cast()
-    }
-}
-
-impl<L: Lock> Tree<L> {
-    fn is_root(&self, branch: *const Branch) -> bool {
-        ptr::eq(branch, &self.root)
+    /// `branch` is of this tree, and live.
+    pub(super) unsafe fn above(&self, branch: *const Branch) -> *const Branch {
+        // SAFETY: Validity: live by contract. Aliasing: shared; the field never changes.
+        let above = unsafe { (*branch).above };
+        if above.is_null() {
+            At::of(&self.root).as_ptr()
+        } else {
+            above
+        }
     }
 
     /// What a new word leaves to be done: all children are looked at once more, all waiters woken.
@@ -221,7 +161,7 @@ impl<L: Lock> Tree<L> {
     /// `trunk` is this tree's, and has work.
     unsafe fn step(&self, trunk: &mut Locked<Trunk>) -> Option<Waker> {
         let branch = if trunk.root_listed {
-            ptr::from_ref(&self.root)
+            At::of(&self.root).as_ptr()
         } else {
             Branch::of_work(trunk.work.first())
         };
@@ -310,7 +250,7 @@ impl<'s, L: Lock> Cx<'s, L> {
         };
         self.branch.set(trunk, word);
         // SAFETY: Validity: T1. Aliasing: the lock is held.
-        unsafe { self.tree.open(trunk, self.branch) };
+        unsafe { self.tree.open(trunk, self.branch.as_ptr()) };
         true
     }
 
@@ -347,20 +287,26 @@ impl<'s, L: Lock> Cx<'s, L> {
         }
         first
     }
+}
 
-    /// Puts `branch` below this one.
-    pub(super) fn attach(self, branch: Pin<&Branch>) {
-        let branch = branch.get_ref();
-        let this = ptr::from_ref(branch);
-        self.tree.trunk.with(|trunk| {
+impl<L: Lock> Tree<L> {
+    /// Puts `branch` below what it was made to be below of.
+    ///
+    /// # Safety
+    /// It is of this tree and pinned, what is above it is attached, and its owner detaches it before
+    /// its memory is used again.
+    pub(super) unsafe fn attach(&self, branch: At<'_>) {
+        let this = branch.as_ptr();
+        self.trunk.with(|trunk| {
             // SAFETY: Validity: both are live; the new one is pinned, in no ring, and detached by
             // its owner (T2). Aliasing: the lock is held.
             unsafe {
                 if LinkRing::has(this.cast()) {
                     return;
                 }
+                let parent = self.above(this);
                 // Relaxed, twice: the lock orders it.
-                let above = self.branch.word(Ordering::Relaxed);
+                let above = (*parent).word(Ordering::Relaxed);
                 if let Some(born) = reason::inherited(branch.word(Ordering::Relaxed), above) {
                     branch.set(trunk, born);
                 }
@@ -370,24 +316,32 @@ impl<'s, L: Lock> Cx<'s, L> {
                 } else {
                     End::Front
                 };
-                Branch::change(self.branch, |lists| lists.children.insert(this.cast(), end));
+                Branch::change(parent, |lists| lists.children.insert(this.cast(), end));
             }
             trunk.attached += 1;
         });
     }
 
-    /// Takes `branch` off this one, if it is attached. Its own children, which must have been
-    /// forgotten, stay where they are, in its list: nobody reaches them any more but the work list.
-    pub(super) fn detach(self, branch: &Branch) {
-        let this = ptr::from_ref(branch);
-        self.tree.trunk.with(|trunk| {
-            // SAFETY: Validity: attached below this branch, which is borrowed and thus live; its
-            // neighbours are (T2). Aliasing: the lock is held.
+    /// Takes `branch` off what it is below of, if it is attached. Its own children, which must have
+    /// been forgotten, stay where they are, in its list: nobody reaches them any more but the work
+    /// list.
+    ///
+    /// # Safety
+    /// If it is attached, it is to this tree, and what is above it is live.
+    pub(super) unsafe fn detach(&self, branch: At<'_>) {
+        let this = branch.as_ptr();
+        self.trunk.with(|trunk| {
+            // SAFETY: Validity: what is above is live; its neighbours are (T2). Aliasing: the lock
+            // is held.
             unsafe {
                 if !LinkRing::has(this.cast()) {
                     return;
                 }
-                Branch::change(self.branch, |lists| {
+                let parent = self.above(this);
+                if !trunk.walkers.first().is_null() {
+                    Walker::pass_by(trunk, this, parent);
+                }
+                Branch::change(parent, |lists| {
                     if ptr::eq(lists.cursor, this.cast()) {
                         lists.cursor = lists.children.behind(this.cast());
                     }
@@ -409,14 +363,5 @@ impl Trunk {
         // SAFETY: Validity: a member of the ring, live until its grant. Aliasing: `self` is only
         // reached under the lock.
         unsafe { self.carriers.pop().map(|carrier| Node::grant(carrier, ())) }
-    }
-}
-
-/// Under loom a branch's end is an access to all of it: whoever still touches it is found.
-#[cfg(ecluse_loom)]
-impl Drop for Branch {
-    fn drop(&mut self) {
-        self.lists.with_mut(|_| ());
-        self.word.with_mut(|_| ());
     }
 }

@@ -25,13 +25,13 @@ macro_rules! const_fn {
 /// Declares a type whose lock is bounded where it is declared (its drop needs it): the default lock
 /// is a default only where there is one.
 macro_rules! locked_type {
-    ($(#[$meta:meta])* pub struct $name:ident<$($life:lifetime,)? L: Lock> $($body:tt)*) => {
+    ($(#[$meta:meta])* pub struct $name:ident<$($life:lifetime,)? L: Lock $(, $more:ident: $bound:ident = $default:ty)?> $($body:tt)*) => {
         #[cfg(any(feature = "std", feature = "critical-section"))]
         $(#[$meta])*
-        pub struct $name<$($life,)? L: Lock = crate::sync::DefaultLock> $($body)*
+        pub struct $name<$($life,)? L: Lock = crate::sync::DefaultLock $(, $more: $bound = $default)?> $($body)*
         #[cfg(not(any(feature = "std", feature = "critical-section")))]
         $(#[$meta])*
-        pub struct $name<$($life,)? L: Lock> $($body)*
+        pub struct $name<$($life,)? L: Lock $(, $more: $bound = $default)?> $($body)*
     };
 }
 

@@ -497,6 +497,18 @@ impl<G, X> Ring<G, X> {
         Some(first.cast())
     }
 
+    /// How many there are, `most` or more as `most`. O(`most`); the lock is held.
+    pub(crate) fn count(&self, most: usize) -> usize {
+        let (mut count, mut at) = (0, self.first());
+        while count < most {
+            let Some(node) = at else { break };
+            count += 1;
+            // SAFETY: Validity: a member. Aliasing: the lock is held.
+            at = unsafe { self.behind(node) };
+        }
+        count
+    }
+
     /// The first waiter, left where it is.
     pub(crate) fn first(&self) -> Option<NonNull<Node<G, X>>> {
         NonNull::new(self.head.cast_mut()).map(NonNull::cast)

@@ -1,7 +1,10 @@
 //! Scopes: flag and reason, registering and making children while a cancel runs, cancels that
 //! overlap, finish or cancel.
 
-use core::pin::{Pin, pin};
+use core::{
+    ops::ControlFlow,
+    pin::{Pin, pin},
+};
 use std::sync::Arc;
 
 use ecluse_core::{Cx, Reason, Root, Scope, SharedScope, Slot, cancel::Kind};
@@ -19,6 +22,7 @@ models!(
     first_cancel_wins,
     overlapping_cancels_flag_everybody,
     scope_leaves_during_cancel,
+    scopes_leave_under_a_walker,
     force_overtakes_cancel,
     guard_meets_grant_and_cancel,
     deferred_cancel_meets_carrier,
@@ -241,6 +245,30 @@ fn scope_leaves_during_cancel() {
     assert!(cx(&stays).is_cancelled());
     assert_eq!(shared.root.attached(), 1);
     drop(stays);
+}
+
+/// A walker is moved on by whoever takes away what it stands at.
+fn scopes_leave_under_a_walker() {
+    let shared = Shared::new();
+    let leaving = child(shared.root.cx());
+    let below = child(cx(&leaving));
+    let stays = child(shared.root.cx());
+    let looking = shared.clone();
+    let looker = spawn(move || {
+        let (mut seen, mut deepest) = (0, 0);
+        let _ = looking.root.tree().visit(|status| {
+            seen += 1;
+            deepest = deepest.max(status.depth());
+            ControlFlow::<()>::Continue(())
+        });
+        (seen, deepest)
+    });
+    drop(below);
+    drop(leaving);
+    let (seen, deepest) = looker.join().unwrap();
+    assert!((2..=4).contains(&seen) && (1..=2).contains(&deepest));
+    drop(stays);
+    assert_eq!(shared.root.attached(), 0);
 }
 
 /// Force during a cancel reaches what the cancel passes over.

@@ -11,7 +11,7 @@
 //! | `stress_flight` | threads at one hot key, cancelled at random |
 //! | `tickets` | `Tally`, `Ticket`, `Inline` |
 //! | `bounds` | deadlines and stall bounds on a clock that is moved by hand |
-//! | `scope_tree`, `scope_bodies` | the cancellation tree step by step; what runs under a scope |
+//! | `scope_tree`, `scope_bodies`, `scope_view` | the cancellation tree step by step; what runs under a scope; the tree, printed |
 //! | `blocking` | threads without a runtime |
 //! | `pins`, `sizes` | what the compiler can tell |
 //!
@@ -36,6 +36,8 @@ mod pins;
 mod revoke;
 mod scope_bodies;
 mod scope_tree;
+#[cfg(feature = "alloc")]
+mod scope_view;
 mod sizes;
 mod stress_flight;
 mod tickets;

@@ -10,10 +10,10 @@ use std::{
 };
 
 use ecluse_core::{
-    Admission, Barging, Claim, Cx, Handoff, Line, Local, Outcome, Permit, Refresher, Revocable,
-    Root, Scope, Slot, Token,
+    Admission, Barging, Claim, Cx, DefaultLock, Handoff, Line, Local, Outcome, Permit, Refresher,
+    Revocable, Root, Scope, Slot, Token,
     admission::{Acquiring, Bypass, Fifo},
-    cancel::{CancelWait, Dropped, Guarded},
+    cancel::{CancelWait, Dropped, Guarded, TreeView},
     claim::{Claiming, Released},
     line::HoldEnd,
     refresh::{Minted, Policy, Reader},
@@ -107,6 +107,8 @@ pin! {
     Cx<'static>: true true true;
     Cx<'static, Local>: false false true;
     Scope<'static>: true true false;
+    Scope<'static, DefaultLock, &'static str>: true true false;
+    TreeView<'static, DefaultLock>: true true true;
     Scope<'static, Local>: false false false;
     CancelWait<'static, ecluse_core::DefaultLock>: true true false;
     CancelWait<'static, Local>: false false false;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ecluse_core::{
-    Root, Slot, TimedOut,
+    Reason, Root, Slot, TimedOut,
     cancel::{Abandon, Grace, Kind, Limit},
 };
 use futures_core::FusedFuture;
@@ -167,6 +167,49 @@ fn a_hook_is_called_once_and_not_after_the_end() {
         }
     });
     assert!(poll(pin!(root.cx().on_cancel(work, |_| done.set(true)))).is_ready());
+}
+
+#[test]
+fn a_bridge_passes_both_levels_on_and_unties_at_the_end() {
+    let (server, seen) = (<Root>::new().named("server"), Cell::new(0));
+    let (wakes, waker) = Wakes::new();
+    let mut bridge = pin!(server.cx().bridge(async |cx| {
+        assert_eq!(cx.name(), "server");
+        let reason = cx.protect(async |_| cx.cancelled().await).await;
+        seen.set(1);
+        assert!(!reason.is_inherited() && !cx.is_forced());
+        cx.protect(async |cx| cx.forced().await).await;
+        seen.set(2);
+        reason.code()
+    }));
+    assert!(poll_with(bridge.as_mut(), &waker).is_pending());
+    assert_eq!(server.attached(), 0);
+    server.cancel(Reason::default().with_code(7));
+    assert_eq!((wakes.count(), seen.get()), (1, 0));
+    assert!(poll_with(bridge.as_mut(), &waker).is_pending());
+    assert!(poll_with(bridge.as_mut(), &waker).is_pending());
+    assert_eq!(seen.get(), 1);
+    // One by the server's cancel, one by that of the tree behind the bridge.
+    assert_eq!(wakes.count(), 2);
+    server.force(Kind::Limit);
+    assert_eq!(wakes.count(), 3);
+    assert_eq!(poll_with(bridge.as_mut(), &waker), Poll::Ready(7));
+    // What is over, or gone, is not told; nor does it leave a wait behind.
+    let (outer, inner) = (<Root>::new(), <Root>::new());
+    let mut tied = Box::pin(outer.cx().tie(inner.cx(), pending::<()>()));
+    assert!(poll(tied.as_mut()).is_pending());
+    assert!(outer.tree().to_string().contains("2 waiting"));
+    drop(tied);
+    assert_eq!(outer.tree().to_string(), "(no name): running\n");
+    assert!(poll(pin!(outer.cx().tie(inner.cx(), async {}))).is_ready());
+    outer.force(Kind::Explicit);
+    assert!(!inner.is_cancelled());
+    let forced = pin!(outer.cx().tie(inner.cx(), async { inner.cx().is_forced() }));
+    assert_eq!(
+        poll(forced),
+        Poll::Ready(true),
+        "before what is to be told is polled"
+    );
 }
 
 #[test]

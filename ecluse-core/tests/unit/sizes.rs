@@ -37,10 +37,12 @@ const _: () = assert!(size_of::<HoldEnd<&'static BareLine>>() == 7 * WORD);
 const _: () = assert!(size_of::<Acquiring<&'static BareAdmission>>() == 8 * WORD);
 const _: () = assert!(size_of::<Permit<&'static BareAdmission>>() == 2 * WORD);
 
-// Two links, the word, three lists and the cursor; and the parent: a scope. Its root: the work list,
-// the carriers and two counts instead. A handle is two pointers.
+// Two links, the word, three lists and the cursor; and the parent: a scope. A name is two more, where
+// there is one. Its root: the work list, the carriers, the walkers and two counts instead. A handle is
+// two pointers.
 const _: () = assert!(size_of::<Scope<'static, Local>>() == 11 * WORD);
-const _: () = assert!(size_of::<Root<Local>>() <= 13 * WORD);
+const _: () = assert!(size_of::<Scope<'static, Local, &'static str>>() == 13 * WORD);
+const _: () = assert!(size_of::<Root<Local>>() <= 17 * WORD);
 const _: () = assert!(size_of::<Cx<'static, Local>>() == 2 * WORD);
 
 // A flight and a relay without a run are a pointer (and the place); a follower is its node, the

@@ -1,5 +1,6 @@
 //! s01 to s03, s08 to s10, s12: the cancellation tree.
 
+use core::ops::ControlFlow;
 use core::pin::{Pin, pin};
 use core::task::Waker;
 
@@ -15,6 +16,7 @@ cases! { engine scope:
     s01_first_cancel_wins_and_its_reason_stays,
     s01_true_for_exactly_one_of_many_tasks,
     s01_cancel_reaches_what_is_below_and_nothing_else,
+    s01_tree_tells_who_was_cancelled_and_through_whom,
     s02_register_during_a_cancel_is_never_missed,
     s02_child_made_during_a_cancel_is_born_cancelled_or_reached,
     s02_child_made_in_a_waker_of_the_cancel,
@@ -104,6 +106,55 @@ async fn s01_first_cancel_wins_and_its_reason_stays<R: Runtime>(rt: R) -> Verdic
     assert!(root.force(code(11)) && !root.force(code(12)));
     assert_eq!((cause(below), cause(root.cx())), ((7, false), (9, false)));
     assert!(below.is_forced());
+    Verdict::Pass
+}
+
+/// What a look at the tree tells of each scope, parents first; at the second one a scope leaves.
+async fn s01_tree_tells_who_was_cancelled_and_through_whom<R: Runtime>(rt: R) -> Verdict {
+    let root: StaticRoot = rt.put(Root::new().named("root"));
+    let upload = rt.put(root.cx().child().named("upload"));
+    let upload = Pin::static_ref(upload).enter();
+    let part = child(rt, upload);
+    let journal = rt.put(part.shielded().named("journal"));
+    let journal = Pin::static_ref(journal).enter();
+    let waits: &'static Told = rt.put(Told::new());
+    waits.enlist(journal);
+    assert_eq!(part.cancelled_through(), None);
+    upload.cancel(code(3));
+    assert_eq!(part.cancelled_through(), Some("upload"));
+    assert_eq!(
+        (root.cx().cancelled_through(), journal.name()),
+        (None, "journal")
+    );
+    let expected = [
+        ("root", None, false, 0),
+        ("upload", Some(false), false, 0),
+        ("", Some(true), false, 0),
+        ("journal", None, true, 1),
+        ("late", None, false, 0),
+    ];
+    let mut late = pin!(None);
+    let mut line = 0;
+    let shown = root.tree().visit(|scope| {
+        let inherited = scope.reason().map(Reason::is_inherited);
+        let told = (
+            scope.name(),
+            inherited,
+            scope.is_shielded(),
+            scope.waiting(),
+        );
+        assert_eq!((told, scope.depth()), (expected[line], line % 4 + line / 4));
+        if line == 3 {
+            late.set(Some(root.cx().child().named("late")));
+            late.as_ref().as_pin_ref().expect("just made").enter();
+        }
+        line += 1;
+        ControlFlow::<()>::Continue(())
+    });
+    assert_eq!((shown, line), (ControlFlow::Continue(()), 5));
+    root.force(code(4));
+    assert_eq!(journal.cancelled_through(), Some("upload"));
+    assert!(waits.told().is_inherited());
     Verdict::Pass
 }
 
