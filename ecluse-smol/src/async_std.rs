@@ -11,7 +11,11 @@ use core::{
 };
 
 use async_std::task::JoinHandle;
-use ecluse_core::runtime::{Abort, Spawn, SpawnError, TallyRef, Ticket};
+use ecluse_core::{
+    Cx, Lock,
+    cancel::Cancelled,
+    runtime::{Abort, Spawn, SpawnError, TallyRef, Ticket},
+};
 
 pub use crate::SmolTimer as AsyncStdTimer;
 
@@ -49,9 +53,52 @@ pub struct AsyncStdAbort(JoinHandle<()>);
 
 impl Abort for AsyncStdAbort {
     fn abort(self) {
-        // async-std cancels at the first poll of `cancel`; the rest of it waits for the end of the
-        // task, which is the tally's business.
-        let cancel = pin!(self.0.cancel());
-        let _ = cancel.poll(&mut Context::from_waker(Waker::noop()));
+        // The rest of it waits for the end of the task, which is the tally's business.
+        cancel(self.0);
+    }
+}
+
+/// async-std cancels at the first poll of `cancel`.
+fn cancel<T>(task: JoinHandle<T>) {
+    let _ = pin!(task.cancel()).poll(&mut Context::from_waker(Waker::noop()));
+}
+
+/// Joins a task of async-std that was spawned by other means than a ticket, under a scope, as
+/// [`under`](crate::under) joins one of smol.
+///
+/// # Cancellation
+/// Dropping it cancels the task; dropping a `JoinHandle` would not.
+///
+/// # Errors
+/// [`Cancelled`] if the scope was cancelled before the task had ended.
+///
+/// # Panics
+/// If the task panicked, with its panic.
+pub fn under<T, L: Lock>(
+    cx: Cx<'_, L>,
+    task: JoinHandle<T>,
+) -> impl Future<Output = Result<T, Cancelled>> {
+    // Here, so that it is cancelled, too, if this is dropped unpolled.
+    let mut task = Owned(Some(task));
+    async move {
+        let ended = match &mut task.0 {
+            Some(task) => cx.guard(task).await,
+            None => unreachable!("nobody has taken it yet"),
+        };
+        match (ended, task.0.take()) {
+            (Err(cancelled), Some(task)) => task.cancel().await.ok_or(cancelled),
+            (ended, _) => ended,
+        }
+    }
+}
+
+/// A task that is cancelled if this is dropped with it.
+struct Owned<T>(Option<JoinHandle<T>>);
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            cancel(task);
+        }
     }
 }

@@ -15,6 +15,6 @@ pub use ecluse_core::*;
 pub use crate::{
     event::{First, OrEvent, or_event},
     sugar::{AdmissionExt, Deadline, Refresher, SlotExt, StallBound, WaitExt},
-    task::{SmolAbort, SmolSpawn, SmolSpawnOn},
+    task::{SmolAbort, SmolSpawn, SmolSpawnOn, under},
     time::{Sleep, SmolTimer},
 };

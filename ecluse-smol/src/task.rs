@@ -5,7 +5,11 @@
 
 use core::{future::Future, ops::Deref};
 
-use ecluse_core::runtime::{Abort, Spawn, SpawnError, TallyRef, Ticket};
+use ecluse_core::{
+    Cx, Lock,
+    cancel::Cancelled,
+    runtime::{Abort, Spawn, SpawnError, TallyRef, Ticket},
+};
 use smol::{Executor, Task};
 
 /// Spawns on smol's global executor, which never shuts down: spawning does not fail.
@@ -77,5 +81,36 @@ impl Drop for SmolAbort {
         if let Some(task) = self.0.take() {
             task.detach();
         }
+    }
+}
+
+/// Joins a task of smol that was spawned by other means than a ticket, under a scope: if the scope
+/// is cancelled, so is the task (`Task::cancel`), and its future has been dropped when this is
+/// ready. A task that had ended gives its output.
+///
+/// ```
+/// use ecluse_smol::{Root, cancel::Kind, under};
+///
+/// smol::block_on(async {
+///     let root = <Root>::new();
+///     assert_eq!(under(root.cx(), smol::spawn(async { 7 })).await, Ok(7));
+///     root.cancel(Kind::Shutdown);
+///     let task = smol::spawn(smol::future::pending::<()>());
+///     assert!(under(root.cx(), task).await.is_err());
+/// });
+/// ```
+///
+/// # Cancellation
+/// Dropping it cancels the task, as dropping a `Task` does.
+///
+/// # Errors
+/// [`Cancelled`] if the scope was cancelled before the task had ended.
+///
+/// # Panics
+/// If the task panicked, with its panic.
+pub async fn under<T, L: Lock>(cx: Cx<'_, L>, mut task: Task<T>) -> Result<T, Cancelled> {
+    match cx.guard(&mut task).await {
+        Ok(value) => Ok(value),
+        Err(cancelled) => task.cancel().await.ok_or(cancelled),
     }
 }

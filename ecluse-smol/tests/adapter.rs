@@ -3,19 +3,24 @@
 
 use std::{
     future::{Future, pending},
-    pin::pin,
-    sync::Arc,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use ecluse_smol::{
-    First, Line, Outcome, Revocable, Slot, SlotExt, SmolSpawn, SmolSpawnOn, SmolTimer, TimedOut,
-    WaitExt,
+    Cancelled, Cx, First, Line, Outcome, Revocable, Root, Slot, SlotExt, SmolSpawn, SmolSpawnOn,
+    SmolTimer, TimedOut, WaitExt,
     async_std::AsyncStdSpawn,
+    cancel::Kind,
     line::{HoldEnd, OwnedToken},
     or_event,
     runtime::{Abort, Clock, Spawn, Tally, Ticket},
+    under,
 };
 use event_listener::{Event, Listener};
 use smol::Executor;
@@ -217,4 +222,70 @@ fn of_a_wait_and_an_event_neither_is_lost() {
         held.release();
     }
     assert!(!slot.is_claimed());
+}
+
+/// Says that it was dropped.
+struct Said(Arc<AtomicBool>);
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// A body that never ends, and what says that it was dropped.
+fn endless() -> (impl Future<Output = ()> + Send + 'static, Arc<AtomicBool>) {
+    let dropped = Arc::new(AtomicBool::new(false));
+    let said = Said(dropped.clone());
+    let body = async move {
+        let _said = said;
+        pending::<()>().await;
+    };
+    (body, dropped)
+}
+
+/// The same of both executors: what `join` joins under a scope is cancelled with it.
+async fn is_cancelled_and_its_end_waited_for<J, F>(join: J)
+where
+    J: Fn(Cx<'static>, Pin<Box<dyn Future<Output = ()> + Send>>) -> F,
+    F: Future<Output = Result<(), Cancelled>>,
+{
+    let root: &'static Root = Box::leak(Box::default());
+    let (body, dropped) = endless();
+    let joined = join(root.cx(), Box::pin(body));
+    let cancels = async {
+        smol::future::yield_now().await;
+        root.cancel(Kind::Shutdown);
+    };
+    let (ended, ()) = smol::future::zip(joined, cancels).await;
+    assert_eq!(ended.unwrap_err().reason().kind(), Kind::Shutdown);
+    assert!(dropped.load(Ordering::SeqCst));
+    // Dropped itself, it cancels the task.
+    let root: &'static Root = Box::leak(Box::default());
+    let (body, dropped) = endless();
+    drop(join(root.cx(), Box::pin(body)));
+    while !dropped.load(Ordering::SeqCst) {
+        smol::future::yield_now().await;
+    }
+    assert_eq!(join(root.cx(), Box::pin(async {})).await, Ok(()));
+}
+
+fn bounded(test: impl Future<Output = ()>) {
+    let over = async {
+        smol::Timer::after(BOUND).await;
+        panic!("it hangs");
+    };
+    smol::block_on(smol::future::or(test, over));
+}
+
+#[test]
+fn a_task_under_a_scope_is_cancelled_and_its_end_waited_for() {
+    bounded(is_cancelled_and_its_end_waited_for(|cx, body| {
+        let task = smol::spawn(body);
+        send(under(cx, task))
+    }));
+    bounded(is_cancelled_and_its_end_waited_for(|cx, body| {
+        let task = async_std::task::spawn(body);
+        send(ecluse_smol::async_std::under(cx, task))
+    }));
 }

@@ -5,6 +5,8 @@
 mod sugar;
 mod task;
 mod time;
+#[cfg(feature = "tokio-util")]
+pub mod token;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(feature = "tracing")]
@@ -15,7 +17,7 @@ pub use ecluse_core::*;
 
 pub use crate::{
     sugar::{AdmissionExt, Deadline, Refresher, SlotExt, StallBound, WaitExt},
-    task::{TokioAbort, TokioSpawn},
+    task::{TokioAbort, TokioSpawn, under},
     time::TokioTimer,
 };
 #[cfg(feature = "tracing")]

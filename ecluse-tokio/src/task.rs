@@ -11,10 +11,14 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
-use ecluse_core::runtime::{Abort, Spawn, SpawnError, TallyRef, Ticket};
+use ecluse_core::{
+    Cx, Lock,
+    cancel::Cancelled,
+    runtime::{Abort, Spawn, SpawnError, TallyRef, Ticket},
+};
 use tokio::{
     runtime::Handle,
-    task::{AbortHandle, JoinHandle, coop},
+    task::{AbortHandle, JoinError, JoinHandle, coop},
 };
 
 /// Spawns on a runtime of tokio: the current one, or a given one.
@@ -113,5 +117,59 @@ impl Abort for TokioAbort {
 impl From<TokioAbort> for AbortHandle {
     fn from(abort: TokioAbort) -> Self {
         abort.0
+    }
+}
+
+/// Joins a task of tokio that was spawned by other means than a ticket, under a scope: if the scope
+/// is cancelled, the task is aborted, and its future has been dropped when this is ready. A task
+/// that had ended gives its output. (One of `spawn_blocking` that has begun cannot be aborted; its
+/// end is waited for.)
+///
+/// ```
+/// use ecluse_tokio::{Root, cancel::Kind, under};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let root = <Root>::new();
+/// let ended = under(root.cx(), tokio::spawn(async { 7 })).await;
+/// assert_eq!(ended.unwrap().unwrap(), 7);
+/// root.cancel(Kind::Shutdown);
+/// let task = tokio::spawn(core::future::pending::<()>());
+/// assert!(under(root.cx(), task).await.is_err());
+/// # }
+/// ```
+///
+/// # Cancellation
+/// Dropping it aborts the task.
+///
+/// # Errors
+/// [`Cancelled`] if the scope was cancelled before the task had ended; within, what tokio says of a
+/// task that panicked, or that somebody else aborted.
+pub fn under<T, L: Lock>(
+    cx: Cx<'_, L>,
+    task: JoinHandle<T>,
+) -> impl Future<Output = Result<Result<T, JoinError>, Cancelled>> {
+    // Here, so that it is aborted, too, if this is dropped unpolled.
+    let mut task = Aborted(task);
+    async move {
+        match cx.guard(&mut task.0).await {
+            Ok(ended) => Ok(ended),
+            Err(cancelled) => {
+                task.0.abort();
+                match (&mut task.0).await {
+                    Err(error) if error.is_cancelled() => Err(cancelled),
+                    ended => Ok(ended),
+                }
+            }
+        }
+    }
+}
+
+/// A task that is aborted if this is dropped before it has ended.
+struct Aborted<T>(JoinHandle<T>);
+
+impl<T> Drop for Aborted<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -2,14 +2,25 @@
 //! is gone, futures that go where tokio sends them. Every wait is bounded.
 #![allow(clippy::std_instead_of_core, reason = "these run on hosts only")]
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{Future, pending},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ecluse_tokio::{
-    Handoff, Line, Outcome, Revocable, Slot, SlotExt, TimedOut, TokioSpawn, TokioTimer, WaitExt,
+    Handoff, Line, Outcome, Reason, Revocable, Root, SharedScope, Slot, SlotExt, TimedOut,
+    TokioSpawn, TokioTimer, WaitExt,
+    cancel::Kind,
     line::{HoldEnd, OwnedToken},
     runtime::{Abort, Clock, Spawn, SpawnError, Tally, Ticket},
+    token, under,
 };
 use tokio::{runtime::Runtime, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 const BOUND: Duration = Duration::from_secs(20);
 
@@ -212,4 +223,105 @@ async fn a_spent_budget_does_not_hide_a_refusal() {
 fn a_slot_is_a_static() {
     static SLOT: Slot<Handoff> = Slot::new();
     SLOT.try_claim().unwrap().release();
+}
+
+/// Says that it was dropped.
+struct Said(Arc<AtomicBool>);
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_task_under_a_scope_is_aborted_and_its_end_waited_for() {
+    let root = <Root>::new();
+    let dropped = Arc::new(AtomicBool::new(false));
+    let said = Said(dropped.clone());
+    let task = tokio::spawn(async move {
+        let _said = said;
+        pending::<()>().await;
+    });
+    let cancels = async {
+        tokio::task::yield_now().await;
+        root.cancel(Kind::Shutdown);
+    };
+    let (ended, ()) = timeout(BOUND, async {
+        tokio::join!(send(under(root.cx(), task)), cancels)
+    })
+    .await
+    .unwrap();
+    assert_eq!(ended.unwrap_err().reason().kind(), Kind::Shutdown);
+    assert!(dropped.load(Ordering::SeqCst));
+    // What has ended gives its output, also under a cancelled scope.
+    let task = tokio::spawn(async { 7 });
+    while !task.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(under(root.cx(), task).await.unwrap().unwrap(), 7);
+    // Dropped itself, it aborts the task.
+    let root = <Root>::new();
+    let dropped = Arc::new(AtomicBool::new(false));
+    let said = Said(dropped.clone());
+    drop(under(
+        root.cx(),
+        tokio::spawn(async move {
+            let _said = said;
+            pending::<()>().await;
+        }),
+    ));
+    timeout(BOUND, async {
+        while !dropped.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[test]
+fn a_token_follows_a_scope_until_it_is_untied() {
+    let root = <Root>::new();
+    let (first, untied) = (token::follow(root.cx()), token::follow(root.cx()));
+    let clone = first.token().clone();
+    let left = untied.token().clone();
+    drop(untied);
+    assert!(root.tree().to_string().contains("1 waiting"));
+    root.cancel(Kind::Shutdown);
+    assert!(clone.is_cancelled() && first.is_cancelled() && !left.is_cancelled());
+    assert!(token::follow(root.cx()).is_cancelled());
+}
+
+#[test]
+fn a_scope_is_cancelled_with_a_token_until_it_is_untied() {
+    let token = CancellationToken::new();
+    let below = token.child_token();
+    let [tied, untied, late] = [(); 3].map(|()| <SharedScope>::new());
+    let tie = token::cancels(&below, &tied, Reason::new(Kind::Limit).with_code(3));
+    drop(token::cancels(&below, &untied, Kind::Limit));
+    assert!(!tied.is_cancelled());
+    token.cancel();
+    assert_eq!(tied.cx().reason().unwrap().code(), 3);
+    assert!(!untied.is_cancelled());
+    drop(token::cancels(&token, &late, Kind::Limit));
+    assert!(late.is_cancelled());
+    drop(tie);
+}
+
+/// Both ways round, and from within a task whose budget is spent.
+#[tokio::test]
+async fn a_token_and_a_scope_may_be_tied_in_a_circle() {
+    let (token, scope) = (CancellationToken::new(), <SharedScope>::new());
+    while tokio::task::coop::has_budget_remaining() {
+        tokio::task::coop::consume_budget().await;
+    }
+    let tie = token::cancels(&token, &scope, Kind::Explicit);
+    let follower = token::follow(scope.cx());
+    let back: SharedScope = SharedScope::new();
+    let other = token::cancels(follower.token(), &back, Kind::Explicit);
+    assert!(!scope.is_cancelled() && !follower.is_cancelled());
+    token.cancel();
+    assert!(scope.is_cancelled() && follower.is_cancelled() && back.is_cancelled());
+    drop((tie, other));
 }
