@@ -11,6 +11,7 @@ extern crate std;
 mod sync;
 pub mod admission;
 pub mod cancel;
+pub mod channel;
 pub mod claim;
 mod error;
 pub mod flight;
@@ -24,6 +25,7 @@ pub mod wait;
 pub use crate::{
     admission::{Admission, NotAdmitted, Permit},
     cancel::{Cancelled, Cx, Reason, Root, Scope},
+    channel::Channel,
     claim::{Barging, Cause, Claim, Guard, Handoff, Revocable, Slot},
     error::{Closed, Outcome, Refused, TimedOut},
     flight::{Answer, Flight, Group, NoAnswer, Once},

@@ -57,6 +57,10 @@ pub type Group<
 /// `Refresher::new(EmbassyTimer, Policy::new())`.
 pub type Refresher<T, E, O = ()> = ecluse_core::Refresher<T, E, EmbassyTimer, CriticalSection, O>;
 
+/// [`ecluse_core::Channel`] under a critical section. Items of more than two words are copied without
+/// it.
+pub type Channel<T, const N: usize> = ecluse_core::Channel<T, N, CriticalSection>;
+
 /// [`ecluse_core::Admission`] under a critical section.
 pub type Admission<P = admission::Fifo, O = ()> = ecluse_core::Admission<P, CriticalSection, O>;
 

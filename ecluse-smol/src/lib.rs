@@ -14,7 +14,10 @@ pub use ecluse_core::*;
 
 pub use crate::{
     event::{First, OrEvent, or_event},
-    sugar::{AdmissionExt, Deadline, Refresher, SlotExt, StallBound, WaitExt},
+    sugar::{
+        AdmissionExt, ChannelExt, Deadline, Refresher, SendDeadline, SendingExt, SlotExt,
+        StallBound, WaitExt,
+    },
     task::{SmolAbort, SmolSpawn, SmolSpawnOn, under},
     time::{Sleep, SmolTimer},
 };

@@ -16,7 +16,10 @@ mod trace;
 pub use ecluse_core::*;
 
 pub use crate::{
-    sugar::{AdmissionExt, Deadline, Refresher, SlotExt, StallBound, WaitExt},
+    sugar::{
+        AdmissionExt, ChannelExt, Deadline, Refresher, SendDeadline, SendingExt, SlotExt,
+        StallBound, WaitExt,
+    },
     task::{TokioAbort, TokioSpawn, under},
     time::TokioTimer,
 };

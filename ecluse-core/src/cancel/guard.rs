@@ -25,6 +25,16 @@ use crate::{
 pub trait Abandon: Future {
     /// Ends it: what it finished with, or `None` if it had not.
     fn abandon(self: Pin<&mut Self>) -> Option<Self::Output>;
+
+    /// Ends it before it was ever polled: what must be given back, if anything.
+    fn refuse(self: Pin<&mut Self>) -> Option<Self::Output>
+    where
+        Self: Sized,
+    {
+        // Not its value: that would be news to all.
+        self.abandon();
+        None
+    }
 }
 
 impl<T: Target> Abandon for Wait<T> {
@@ -126,9 +136,7 @@ impl<W: Abandon, L: Lock> Future for Guarded<'_, W, L> {
             // A checkpoint (s05): a cancelled scope polls nothing.
             if let Some(reason) = this.cx.reason() {
                 *this.state = State::Over;
-                // Dropped, not asked: it was never polled, and its value would be news to all.
-                this.wait.abandon();
-                return Poll::Ready(Err(Cancelled::new(reason)));
+                return Poll::Ready(this.wait.refuse().ok_or(Cancelled::new(reason)));
             }
             *this.state = State::Running;
         }

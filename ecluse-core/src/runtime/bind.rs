@@ -1,8 +1,9 @@
 //! The sugar of an adapter, once for all of them: waits with a bound by *its* clock.
 
 /// Gives an adapter its waits with a bound: for a timer that is a unit value (`TokioTimer`) the
-/// types `Deadline` and `StallBound` with that timer filled in, and the extension traits `WaitExt`,
-/// `SlotExt` and `AdmissionExt`, public, in the module where it is called.
+/// types `Deadline`, `SendDeadline` and `StallBound` with that timer filled in, and the extension
+/// traits `WaitExt`, `SlotExt`, `AdmissionExt`, `ChannelExt` and `SendingExt`, public, in the module
+/// where it is called.
 ///
 /// The limits are `core::time::Duration`, unless the runtime has a type of its own that converts
 /// into that.
@@ -197,6 +198,129 @@ macro_rules! bind_timer {
                 limit: $duration,
             ) -> Deadline<$crate::admission::ToPermit<&Self>> {
                 self.acquire(weight).within(limit)
+            }
+        }
+
+        /// A send with a bound by this runtime's clock: [`SendingExt`].
+        pub type SendDeadline<R, P = Option<<R as $crate::channel::ChannelRef>::Item>> =
+            $crate::channel::SendDeadline<R, $timer, P>;
+
+        /// Bounds for a send, by this runtime's clock: of a channel, or of an end of one.
+        pub trait SendingExt: Sized {
+            /// The channel.
+            type Channel: $crate::channel::ChannelRef;
+            /// Where the item is.
+            type Place: $crate::channel::Place<
+                <Self::Channel as $crate::channel::ChannelRef>::Item,
+            >;
+
+            /// Sends for `limit` at most, counted from now. A limit of zero tries once.
+            ///
+            /// # Cancellation
+            /// As [`Channel::send`]($crate::Channel::send).
+            ///
+            /// # Errors
+            /// Gives the item back as
+            /// [`SendError::TimedOut`]($crate::channel::SendError::TimedOut) when the limit is
+            /// over.
+            fn within(self, limit: $duration) -> SendDeadline<Self::Channel, Self::Place>;
+
+            /// Sends until `at` at the latest. A moment that has passed tries once.
+            ///
+            /// # Cancellation
+            /// As [`Channel::send`]($crate::Channel::send).
+            ///
+            /// # Errors
+            /// Gives the item back as
+            /// [`SendError::TimedOut`]($crate::channel::SendError::TimedOut) when the moment has
+            /// come.
+            fn until(
+                self,
+                at: <$timer as $crate::runtime::Clock>::Instant,
+            ) -> SendDeadline<Self::Channel, Self::Place>;
+        }
+
+        impl<R, P> SendingExt for $crate::channel::Sending<R, P>
+        where
+            R: $crate::channel::ChannelRef,
+            P: $crate::channel::Place<R::Item>,
+        {
+            type Channel = R;
+            type Place = P;
+
+            fn within(self, limit: $duration) -> SendDeadline<R, P> {
+                self.timeout($timer, limit.into())
+            }
+
+            fn until(
+                self,
+                at: <$timer as $crate::runtime::Clock>::Instant,
+            ) -> SendDeadline<R, P> {
+                self.deadline($timer, at)
+            }
+        }
+
+        /// A channel's waits with a bound, by this runtime's clock.
+        pub trait ChannelExt<T, const N: usize, L: $crate::Lock> {
+            /// [`Channel::send`]($crate::Channel::send) for `limit` at most.
+            ///
+            /// # Cancellation
+            /// As [`Channel::send`]($crate::Channel::send).
+            ///
+            /// # Errors
+            /// Gives the item back as
+            /// [`SendError::TimedOut`]($crate::channel::SendError::TimedOut) when the limit is
+            /// over, or as [`SendError::Closed`]($crate::channel::SendError::Closed).
+            fn send_timeout(
+                &self,
+                item: T,
+                limit: $duration,
+            ) -> SendDeadline<&$crate::Channel<T, N, L>>;
+
+            /// [`Channel::receive`]($crate::Channel::receive) for `limit` at most.
+            ///
+            /// # Cancellation
+            /// As [`Channel::receive`]($crate::Channel::receive).
+            ///
+            /// # Errors
+            /// Gives [`TimedOut`]($crate::TimedOut) when the limit is over; inside,
+            /// [`Ended`]($crate::channel::Ended).
+            fn receive_timeout(
+                &self,
+                limit: $duration,
+            ) -> Deadline<$crate::channel::ToItem<&$crate::Channel<T, N, L>>>;
+
+            /// [`Channel::reserve`]($crate::Channel::reserve) for `limit` at most.
+            ///
+            /// # Cancellation
+            /// As [`Channel::reserve`]($crate::Channel::reserve).
+            ///
+            /// # Errors
+            /// Gives [`TimedOut`]($crate::TimedOut) when the limit is over; inside,
+            /// [`Closed`]($crate::Closed).
+            fn reserve_timeout(
+                &self,
+                limit: $duration,
+            ) -> Deadline<$crate::channel::ToRoom<&$crate::Channel<T, N, L>>>;
+        }
+
+        impl<T, const N: usize, L: $crate::Lock> ChannelExt<T, N, L> for $crate::Channel<T, N, L> {
+            fn send_timeout(&self, item: T, limit: $duration) -> SendDeadline<&Self> {
+                self.send(item).within(limit)
+            }
+
+            fn receive_timeout(
+                &self,
+                limit: $duration,
+            ) -> Deadline<$crate::channel::ToItem<&Self>> {
+                self.receive().within(limit)
+            }
+
+            fn reserve_timeout(
+                &self,
+                limit: $duration,
+            ) -> Deadline<$crate::channel::ToRoom<&Self>> {
+                self.reserve().within(limit)
             }
         }
     };

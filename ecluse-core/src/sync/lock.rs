@@ -42,6 +42,11 @@ pub unsafe trait Lock: Sized + private::Sealed {
     #[doc(hidden)]
     fn new() -> Self;
 
+    /// How large a value may be that is moved while this lock is held: as many bytes as cost less
+    /// than holding it once more.
+    #[doc(hidden)]
+    const CARRIES: usize;
+
     /// Runs `section` while the lock is held.
     #[doc(hidden)]
     fn hold<R>(&self, section: impl FnOnce() -> R) -> R;
@@ -81,6 +86,8 @@ unsafe impl Lock for StdMutex {
         }
     }
 
+    const CARRIES: usize = 256;
+
     #[inline]
     fn hold<R>(&self, section: impl FnOnce() -> R) -> R {
         let _held = self
@@ -112,6 +119,9 @@ unsafe impl Lock for CriticalSection {
     fn new() -> Self {
         Self(())
     }
+
+    /// A few instructions with interrupts off.
+    const CARRIES: usize = 2 * size_of::<usize>();
 
     #[inline]
     fn hold<R>(&self, section: impl FnOnce() -> R) -> R {
@@ -147,6 +157,8 @@ unsafe impl Lock for Local {
     fn new() -> Self {
         Self(PhantomData)
     }
+
+    const CARRIES: usize = usize::MAX;
 
     #[inline(always)]
     fn hold<R>(&self, section: impl FnOnce() -> R) -> R {
@@ -211,6 +223,16 @@ impl<L: Lock, T> Protected<L, T> {
                 // held, and `value` is reached only here, in sections that do not nest.
                 section(unsafe { &mut *value })
             })
+        })
+    }
+}
+
+impl<L, T> Protected<L, T> {
+    /// The value, for whoever owns it.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.value.with_mut(|value| {
+            // SAFETY: Validity: the cell holds a `T` from `new` on. Aliasing: `&mut self`.
+            &mut unsafe { &mut *value }.0
         })
     }
 }

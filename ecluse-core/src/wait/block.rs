@@ -42,15 +42,7 @@ impl<T: Target> Wait<T> {
     /// # Panics
     /// If called while this thread's local storage is being destroyed.
     pub fn block(self) -> T::Output {
-        let mut wait = pin!(self);
-        WAKER.with(|waker| {
-            loop {
-                if let Poll::Ready(output) = poll(wait.as_mut(), waker) {
-                    return output;
-                }
-                thread::park();
-            }
-        })
+        block(pin!(self))
     }
 
     /// As [`block`](Wait::block), for `limit` at most. A grant that arrives at the last moment is
@@ -59,20 +51,43 @@ impl<T: Target> Wait<T> {
     /// # Errors
     /// [`TimedOut`] when the limit is over; the wait has left the queue.
     pub fn block_timeout(self, limit: Duration) -> Result<T::Output, TimedOut> {
-        let start = Instant::now();
         let mut wait = pin!(self);
-        WAKER.with(|waker| {
-            loop {
-                if let Poll::Ready(output) = poll(wait.as_mut(), waker) {
-                    return Ok(output);
-                }
-                match limit.checked_sub(start.elapsed()) {
-                    Some(left) if !left.is_zero() => thread::park_timeout(left),
-                    _ => return wait.as_mut().try_abandon().ok_or(TimedOut),
-                }
-            }
-        })
+        match block_timeout(wait.as_mut(), limit) {
+            Some(output) => Ok(output),
+            None => wait.try_abandon().ok_or(TimedOut),
+        }
     }
+}
+
+/// Polls `future` on this thread to its end.
+pub(crate) fn block<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+    WAKER.with(|waker| {
+        loop {
+            if let Poll::Ready(output) = poll(future.as_mut(), waker) {
+                return output;
+            }
+            thread::park();
+        }
+    })
+}
+
+/// Polls `future` on this thread for `limit` at most, and once at least; `None` if it is not over.
+pub(crate) fn block_timeout<F: Future>(
+    mut future: Pin<&mut F>,
+    limit: Duration,
+) -> Option<F::Output> {
+    let start = Instant::now();
+    WAKER.with(|waker| {
+        loop {
+            if let Poll::Ready(output) = poll(future.as_mut(), waker) {
+                return Some(output);
+            }
+            match limit.checked_sub(start.elapsed()) {
+                Some(left) if !left.is_zero() => thread::park_timeout(left),
+                _ => return None,
+            }
+        }
+    })
 }
 
 fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {

@@ -20,6 +20,8 @@
 //!   state is read again in between.
 //! - **W4** A claim or token that a poll made exists before a spare waker is dropped or a hook is
 //!   called, so that a panic there releases it.
+//! - **W5** A value that a panic would lose ([`Protocol::PRECIOUS`]) is made after that instead;
+//!   until then a panic passes its grant on.
 
 mod batch;
 mod drain;
@@ -29,11 +31,12 @@ mod protocol;
 mod user;
 
 #[cfg(all(feature = "std", not(ecluse_loom)))]
-mod block;
+pub(crate) mod block;
 
 use core::{
     fmt,
     future::Future,
+    mem::{self, ManuallyDrop},
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -161,6 +164,10 @@ impl<T: Target> Wait<T> {
                 return self.led();
             }
             if enlists {
+                if let Some(output) = self.target.now() {
+                    self.node.finish();
+                    return Poll::Ready(output);
+                }
                 if let Some(grant) = self.target.attempt() {
                     self.node.finish();
                     return Poll::Ready(self.target.observe(grant));
@@ -205,7 +212,8 @@ impl<T: Target> Wait<T> {
         let ready = found.and_then(|found| match found {
             Some(grant) => {
                 self.node.finish();
-                Some(self.target.observe(grant))
+                let (spare, notes) = (&mut spare, &mut notes);
+                Some(self.observe_last(grant, spare, notes))
             }
             None => self.target.lead(),
         });
@@ -235,7 +243,7 @@ impl<T: Target> Wait<T> {
             None
         });
         let ready = match grant {
-            Some(grant) => Some(self.target.observe(grant)),
+            Some(grant) => Some(self.observe_last(grant, &mut spare, &mut notes)),
             None if leads => self.target.lead(),
             None => None,
         };
@@ -245,6 +253,22 @@ impl<T: Target> Wait<T> {
             None if stalled => None,
             None => Some(Poll::Pending),
         }
+    }
+
+    /// Observes a grant; if its value is precious, after what else is to be done here (W5).
+    #[inline(always)]
+    fn observe_last(
+        &self,
+        grant: T::Grant,
+        spare: &mut Option<Waker>,
+        notes: &mut T::Notes,
+    ) -> T::Output {
+        if !T::PRECIOUS {
+            return self.target.observe(grant);
+        }
+        let kept = Unobserved(&self.target, ManuallyDrop::new(grant));
+        after(&self.target, spare.take(), mem::take(notes), T::HEARD);
+        kept.observe()
     }
 
     fn led(&self) -> Poll<T::Output> {
@@ -270,11 +294,19 @@ impl<T: Target> Wait<T> {
         let mut notes = T::Notes::default();
         let mut waker = None;
         let mut leads = false;
+        let mut next = None;
         let grant = self.target.guarded().with(|held| {
             // Relaxed: the lock orders it, and `FINISHED` was our own store.
             match self.node.state(Ordering::Relaxed) {
                 FINISHED => return None,
-                GRANTED => return Some(self.take(held, asked.then_some(&mut notes))),
+                GRANTED => {
+                    let grant = self.take(held, asked.then_some(&mut notes));
+                    if T::RETURNS && !asked {
+                        next = self.target.put_back(held, grant);
+                        return None;
+                    }
+                    return Some(grant);
+                }
                 LEADING if T::LEADS => {
                     leads = true;
                     return None;
@@ -284,6 +316,11 @@ impl<T: Target> Wait<T> {
             }
             if asked { self.target.over(held) } else { None }
         });
+        if T::RETURNS {
+            if let Some(next) = next {
+                next.wake();
+            }
+        }
         // The resource first, a waker's drop after it (W4).
         let output = match grant {
             Some(grant) if asked => Some(self.target.observe(grant)),
@@ -318,6 +355,26 @@ impl<T: Target> Wait<T> {
             self.target.left_alone(held, leader, notes);
         }
         waker
+    }
+}
+
+/// A grant that a panic passes on.
+struct Unobserved<'a, T: Target>(&'a T, ManuallyDrop<T::Grant>);
+
+impl<T: Target> Unobserved<'_, T> {
+    fn observe(self) -> T::Output {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: Validity: full, and taken once, since nobody drops `this`. Aliasing: owned.
+        let grant = unsafe { ManuallyDrop::take(&mut this.1) };
+        this.0.observe(grant)
+    }
+}
+
+impl<T: Target> Drop for Unobserved<'_, T> {
+    #[cold]
+    fn drop(&mut self) {
+        // SAFETY: Validity: full, as `observe` was not called. Aliasing: owned, and this is its end.
+        self.0.pass_on(unsafe { ManuallyDrop::take(&mut self.1) });
     }
 }
 

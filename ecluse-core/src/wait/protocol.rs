@@ -42,6 +42,14 @@ pub trait Protocol {
     /// Whether a waiter can come to lead those behind it.
     const LEADS: bool = false;
 
+    /// Whether the waiter's value is more than a resource, so that a panic of a spare waker must
+    /// not meet it: the grant is observed after all user code, and passed on if that panics.
+    const PRECIOUS: bool = false;
+
+    /// Whether an unobserved grant is passed on under the lock under which it was found, by
+    /// [`Protocol::put_back`]; only where grants are observed under the lock.
+    const RETURNS: bool = false;
+
     /// Whether a waiter that leaves the queue may let in others, by [`Protocol::serve`].
     const RELAYS: bool = false;
 
@@ -54,8 +62,14 @@ pub trait Protocol {
         held: &'h mut Locked<Self::Held>,
     ) -> Option<&'h mut Ring<Self::Grant, Self::Extra>>;
 
-    /// What can be had at once, without the lock.
+    /// What can be had at once, before the waiter enlists.
     fn attempt(&self) -> Option<Self::Grant>;
+
+    /// As [`Protocol::attempt`], which is asked after it, for what can be had in one step.
+    #[inline(always)]
+    fn now(&self) -> Option<Self::Output> {
+        None
+    }
 
     /// Looks again; if there is still nothing to be had, makes the word say that somebody waits.
     /// `waker` is the waiter's own, to be compared, not called.
@@ -103,6 +117,12 @@ pub trait Protocol {
     /// The waiter went without observing the grant.
     #[inline(always)]
     fn pass_on(&self, _grant: Self::Grant) {}
+
+    /// As [`Protocol::pass_on`], under the lock: gives whom to wake. Asked if [`Protocol::RETURNS`]
+    /// only.
+    fn put_back(&self, _held: &mut Locked<Self::Held>, _grant: Self::Grant) -> Option<Waker> {
+        None
+    }
 
     /// A waiter left the queue: serves those who can be served now. Asked if [`Protocol::RELAYS`]
     /// only.

@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_flight`, `walks_group`, `walks_once`, `walks_relay`, `walks_detached`, `walks_refresh`, `walks_refresh_background` | each transition, step by step |
+//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_channel`, `walks_flight`, `walks_group`, `walks_once`, `walks_relay`, `walks_detached`, `walks_refresh`, `walks_refresh_background` | each transition, step by step |
 //! | `revoke` | grants that are taken back |
 //! | `hostile`, `hostile_admission`, `hostile_flight`, `hostile_refresh` | wakers and hooks that come back or panic |
 //! | `guarded` | the order of a body's exit |
@@ -42,6 +42,7 @@ mod sizes;
 mod stress_flight;
 mod tickets;
 mod walks_admission;
+mod walks_channel;
 #[cfg(feature = "alloc")]
 mod walks_detached;
 mod walks_flight;

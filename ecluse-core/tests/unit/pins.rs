@@ -10,10 +10,11 @@ use std::{
 };
 
 use ecluse_core::{
-    Admission, Barging, Claim, Cx, DefaultLock, Handoff, Line, Local, Outcome, Permit, Refresher,
-    Revocable, Root, Scope, Slot, Token,
+    Admission, Barging, Channel, Claim, Cx, DefaultLock, Handoff, Line, Local, Outcome, Permit,
+    Refresher, Revocable, Root, Scope, Slot, Token,
     admission::{Acquiring, Bypass, Fifo},
     cancel::{CancelWait, Dropped, Guarded, TreeView},
+    channel::{Items, Receiver, Receiving, Reserving, Sender, Sending, SendingFrom},
     claim::{Claiming, Released},
     line::HoldEnd,
     refresh::{Minted, Policy, Reader},
@@ -60,6 +61,8 @@ type LocalSlot = Slot<Handoff, Local>;
 type LocalLine = Line<Local>;
 type LocalAdmission = Admission<Fifo, Local>;
 type NotSendable = *const ();
+type LocalChannel<T = u8> = Channel<T, 1, Local>;
+type MovedItem = std::cell::Cell<u8>;
 type Cache<T = u8, L = ecluse_core::DefaultLock> = Refresher<T, u8, crate::clock::Hand, L>;
 
 pin! {
@@ -102,6 +105,23 @@ pin! {
     HoldEnd<&'static LocalLine>: false false false;
     Joined<&'static Tally>: true true false;
 
+    // Items are moved, never shared.
+    Channel<u8, 1>: true true true;
+    Channel<MovedItem, 0>: true true true;
+    Channel<NotSendable, 1>: false false true;
+    LocalChannel: true false true;
+    Sending<&'static Channel<u8, 1>>: true true false;
+    Sending<&'static Channel<MovedItem, 1>>: true false false;
+    SendingFrom<'static, &'static Channel<u8, 1>>: true true false;
+    Sending<&'static LocalChannel>: false false false;
+    Receiving<&'static Channel<MovedItem, 1>>: true true false;
+    Receiving<&'static LocalChannel>: false false false;
+    Reserving<&'static Channel<u8, 1>>: true true false;
+    ecluse_core::channel::Permit<&'static Channel<u8, 1>>: true true true;
+    Sender<&'static Channel<MovedItem, 1>>: true true true;
+    Receiver<&'static LocalChannel>: false false true;
+    Items<&'static Channel<u8, 1>>: true true false;
+
     Root: true true true;
     Root<Local>: true false true;
     Cx<'static>: true true true;
@@ -124,6 +144,9 @@ pin! {
 #[cfg(feature = "alloc")]
 pin! {
     Permit<std::rc::Rc<Admission>>: false false true;
+    Sender<std::sync::Arc<Channel<u8, 1>>>: true true true;
+    Receiver<std::rc::Rc<Channel<u8, 1>>>: false false true;
+    Sending<std::sync::Arc<Channel<MovedItem, 1>>>: true false false;
     Acquiring<std::sync::Arc<Admission>>: true true false;
     Claim<std::rc::Rc<Slot>>: false false true;
     Released<std::rc::Rc<Slot>>: false false false;
@@ -144,6 +167,8 @@ macro_rules! unwind_safe {
 }
 
 unwind_safe!(
+    Channel<&'static mut u8, 1>,
+    Receiving<&'static Channel<&'static mut u8, 1>>,
     Admission,
     LocalAdmission,
     Permit<&'static Admission>,
@@ -176,10 +201,13 @@ const _: () = assert!(Probe::<Outcome>::COPY && !Probe::<Claim<&'static Slot>>::
 /// Every primitive can be a `static`.
 static STATICS: (Slot, Line, Tally, Admission) =
     (Slot::new(), Line::new(), Tally::new(), Admission::new(1, 1));
+static CHANNELS: (Channel<String, 2>, Channel<u8, 0>) = (Channel::new(), Channel::new());
 
 #[test]
 fn statics_work_as_they_are() {
     let (slot, line, tally, admission) = &STATICS;
+    CHANNELS.0.try_send(String::new()).unwrap();
+    assert!(CHANNELS.1.try_send(1).is_err() && CHANNELS.0.try_receive().is_ok());
     assert!(admission.try_acquire(1).is_ok());
     assert!(slot.try_claim().is_ok());
     assert!(line.try_acquire_token().is_success());
@@ -191,7 +219,9 @@ fn statics_work_as_they_are() {
         let claim = slot.claim().await.unwrap();
         drop(line.status().await);
         let permit = admission.acquire(1).await.unwrap();
-        std::future::ready(()).await;
+        CHANNELS.0.send(String::new()).await.unwrap();
+        let text = CHANNELS.0.receive().await;
+        std::future::ready(text).await.unwrap();
         claim.release();
         drop(permit);
     });

@@ -3,9 +3,10 @@
 use core::mem::size_of;
 
 use ecluse_core::{
-    Admission, Claim, Cx, Flight, Handoff, Line, Local, Once, Outcome, Permit, Revocable, Root,
-    Scope, Slot, Token, Wait,
+    Admission, Channel, Claim, Cx, Flight, Handoff, Line, Local, Once, Outcome, Permit, Revocable,
+    Root, Scope, Slot, Token, Wait,
     admission::{Acquiring, Bypass, Fifo},
+    channel::{Receiving, Sending},
     claim::{Claiming, Released},
     flight::{Promote, ToTurn},
     line::HoldEnd,
@@ -51,6 +52,16 @@ const _: () = assert!(size_of::<BareFlight>() == WORD);
 const _: () = assert!(size_of::<Once<usize, Local>>() <= 7 * WORD);
 #[cfg(all(feature = "std", target_pointer_width = "64"))]
 const _: () = assert!(size_of::<Wait<ToTurn<&'static BareFlight>>>() <= 80);
+
+// A channel: three rings, whom a rendezvous was offered to, and 40 bytes of counts; and a cell an
+// item, of two counts more. A send is its wait and its item.
+type BareChannel<const N: usize> = Channel<[usize; 4], N, Local>;
+const CELL: usize = 4 * WORD + 8;
+const _: () = assert!(size_of::<BareChannel<1>>() <= 4 * WORD + 40 + CELL);
+const _: () = assert!(size_of::<BareChannel<0>>() == size_of::<BareChannel<1>>());
+const _: () = assert!(size_of::<BareChannel<9>>() == size_of::<BareChannel<1>>() + 8 * CELL);
+const _: () = assert!(size_of::<Receiving<&'static BareChannel<1>>>() <= 7 * WORD);
+const _: () = assert!(size_of::<Sending<&'static BareChannel<1>>>() <= 8 * WORD + 8 + 6 * WORD);
 
 // A handle, and how it began and ended.
 const _: () = assert!(size_of::<Claim<&'static Bare>>() <= 2 * WORD);
