@@ -15,6 +15,7 @@ pub mod channel;
 pub mod claim;
 mod error;
 pub mod flight;
+pub mod join;
 pub mod line;
 pub mod observe;
 pub mod refresh;
@@ -29,6 +30,7 @@ pub use crate::{
     claim::{Barging, Cause, Claim, Guard, Handoff, Revocable, Slot},
     error::{Closed, Outcome, Refused, TimedOut},
     flight::{Answer, Flight, Group, NoAnswer, Once},
+    join::{JoinError, Joining},
     line::{AcquireIf, AcquireOutcome, ForeignToken, Generation, Line, LineStatus, Token},
     refresh::Refresher,
     sync::{DefaultLock, Handle, Local, Lock, NoDefaultLock},

@@ -254,3 +254,53 @@ fn a_panicking_waker_keeps_no_scope_from_being_cancelled() {
         });
     }
 }
+
+#[test]
+fn j05_siblings_of_a_panicking_child_are_dropped_in_order() {
+    use std::cell::RefCell;
+
+    struct Gone<'a>(&'a RefCell<Vec<u8>>, u8);
+    impl Drop for Gone<'_> {
+        fn drop(&mut self) {
+            self.0.borrow_mut().push(self.1);
+        }
+    }
+    type Ended = Result<(), ecluse_core::Cancelled>;
+
+    let root = <Root>::new();
+    let log = RefCell::new(Vec::new());
+    let mut all = pin!(root.cx().all((
+        async |_: ecluse_core::Cx<'_>| {
+            let _gone = Gone(&log, 1);
+            pending::<Ended>().await
+        },
+        async {
+            let _gone = Gone(&log, 0);
+            let mut polled = false;
+            let once = std::future::poll_fn(|_| match std::mem::replace(&mut polled, true) {
+                false => std::task::Poll::Pending,
+                true => std::task::Poll::Ready(()),
+            });
+            once.await;
+            panic!("child")
+        },
+        async {
+            let _gone = Gone(&log, 3);
+            pending::<Ended>().await
+        },
+        async |_: ecluse_core::Cx<'_>| {
+            let _gone = Gone(&log, 4);
+            pending::<Ended>().await
+        },
+    )));
+    let mut step = || {
+        let ended: std::task::Poll<Result<((), (), (), ()), _>> = poll(all.as_mut());
+        assert!(ended.is_pending());
+    };
+    step();
+    assert_eq!(root.attached(), 2);
+    assert_eq!(panic_of(step), "child");
+    assert_eq!(*log.borrow(), [0, 1, 3, 4]);
+    assert_eq!(root.attached(), 0);
+    assert!(futures_core::FusedFuture::is_terminated(&all));
+}

@@ -128,6 +128,12 @@ impl Reason {
         self.0 as usize & FORCE != 0
     }
 
+    /// Whether both are of one cancel, as far as that can be seen: the same kind and code. (Where it
+    /// was inherited, and whether by force, differs from scope to scope.)
+    pub(crate) const fn is_same(self, other: Self) -> bool {
+        self.bits() == other.bits()
+    }
+
     /// What a scope's word says.
     #[inline(always)]
     pub(super) const fn of(word: usize) -> Option<Self> {

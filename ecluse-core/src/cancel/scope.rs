@@ -190,6 +190,20 @@ impl<'p, L: Lock> Scope<'p, L> {
             place: unnamed.place.renamed(name),
         }
     }
+
+    /// [`enter`](Scope::enter), for who lies beside the scope.
+    ///
+    /// # Safety
+    /// The [`Cx`] is not used any more when the scope is dropped.
+    pub(crate) unsafe fn enter_unbound(self: Pin<&Self>) -> Cx<'p, L> {
+        self.enter();
+        // SAFETY: Validity: live for as long as it is used, by contract. Aliasing: shared.
+        let place = unsafe { &*core::ptr::from_ref(&self.get_ref().place) };
+        Cx {
+            tree: self.get_ref().tree,
+            branch: At::of(place),
+        }
+    }
 }
 
 impl<L: Lock, N: Name> Scope<'_, L, N> {

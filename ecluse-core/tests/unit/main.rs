@@ -12,6 +12,7 @@
 //! | `tickets` | `Tally`, `Ticket`, `Inline` |
 //! | `bounds` | deadlines and stall bounds on a clock that is moved by hand |
 //! | `scope_tree`, `scope_bodies`, `scope_view` | the cancellation tree step by step; what runs under a scope; the tree, printed |
+//! | `join_walks`, `join_hostile`, `join_panics` | joined children: who ends whom, what comes out; forgotten ones; panics |
 //! | `blocking` | threads without a runtime |
 //! | `pins`, `sizes` | what the compiler can tell |
 //!
@@ -32,6 +33,10 @@ mod hostile;
 mod hostile_admission;
 mod hostile_flight;
 mod hostile_refresh;
+mod join_hostile;
+#[cfg(feature = "std")]
+mod join_panics;
+mod join_walks;
 mod pins;
 mod revoke;
 mod scope_bodies;
