@@ -85,6 +85,11 @@ plain_error!(
     TimedOut,
     "the wait timed out"
 );
+plain_error!(
+    /// Another scope has the place.
+    PlaceTaken,
+    "the place is taken by another scope"
+);
 
 /// Why a slot was not claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

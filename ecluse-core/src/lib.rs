@@ -25,7 +25,7 @@ pub mod wait;
 #[doc(inline)]
 pub use crate::{
     admission::{Admission, NotAdmitted, Permit},
-    cancel::{Cancelled, Cx, Reason, Root, Scope},
+    cancel::{Cancelled, Cx, Reason, Root, Scope, SharedScope},
     channel::Channel,
     claim::{Barging, Cause, Claim, Guard, Handoff, Revocable, Slot},
     error::{Closed, Outcome, Refused, TimedOut},
@@ -37,11 +37,6 @@ pub use crate::{
     wait::Wait,
 };
 
-#[cfg(any(
-    all(feature = "alloc", target_has_atomic = "ptr"),
-    feature = "portable-atomic"
-))]
-pub use crate::cancel::SharedScope;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use crate::line::{OwnedAcquireOutcome, OwnedToken};
 #[cfg(feature = "critical-section")]

@@ -15,12 +15,15 @@ pub use ecluse_core::*;
 // Named one by one, so that they win over the names of the core.
 pub use crate::named::{
     AcquireIf, AcquireOutcome, Admission, Channel, Cx, Flight, Group, HoldEnd, Line, LineStatus,
-    Refresher, Root, Scope, Slot, Tally, Ticket, Token,
+    Member, Refresher, Root, Scope, ScopePlace, SharedScope, Slot, Tally, Ticket, Token,
 };
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use crate::named::{OwnedAcquireOutcome, OwnedToken};
 #[cfg(feature = "executor")]
-pub use crate::pool::{Pool, PoolSpawn};
+pub use crate::{
+    named::ScopePool,
+    pool::{Pool, PoolSpawn},
+};
 pub use crate::{
     sugar::{
         AdmissionExt, ChannelExt, Deadline, SendDeadline, SendingExt, SlotExt, StallBound, WaitExt,

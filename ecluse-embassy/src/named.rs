@@ -79,3 +79,17 @@ pub type Scope<'p> = ecluse_core::Scope<'p, CriticalSection>;
 
 /// [`ecluse_core::Cx`] of a scope below a [`Root`].
 pub type Cx<'s> = ecluse_core::Cx<'s, CriticalSection>;
+
+/// [`ecluse_core::SharedScope`] under a critical section.
+pub type SharedScope = ecluse_core::SharedScope<CriticalSection>;
+
+/// [`ecluse_core::cancel::ScopePlace`] under a critical section: room for a [`SharedScope`] in a `static`.
+pub type ScopePlace = ecluse_core::cancel::ScopePlace<CriticalSection>;
+
+/// [`ecluse_core::cancel::Member`] of a [`SharedScope`].
+pub type Member = ecluse_core::cancel::Member<CriticalSection>;
+
+/// A [`Pool`](crate::Pool) for the children of a [`SharedScope`].
+#[cfg(feature = "executor")]
+pub type ScopePool<F = ecluse_core::runtime::Inline<256>, const N: usize = 4> =
+    crate::Pool<F, N, Member>;

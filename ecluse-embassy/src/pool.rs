@@ -12,13 +12,13 @@
 
 use core::{fmt, future::Future};
 
-use ecluse_core::runtime::{Inline, Spawn, SpawnError};
+use ecluse_core::runtime::{Inline, Spawn, SpawnError, TallyRef, Ticket};
 use embassy_executor::{
     SendSpawner,
     raw::{AvailableTask, TaskStorage},
 };
 
-use crate::{Tally, Ticket};
+use crate::Tally;
 
 /// `N` places for tasks that run futures of the type `F`: [`Inline`] for futures of any type that
 /// fit into a size. Lives in a `static`; uses no heap.
@@ -50,11 +50,15 @@ use crate::{Tally, Ticket};
 /// executor.run_until(start, || CREW.live() == 0);
 /// assert_eq!(SUM.load(Ordering::Relaxed), 3);
 /// ```
-pub struct Pool<F: Future<Output = ()> + 'static = Inline<256>, const N: usize = 4> {
-    tasks: [TaskStorage<Ticket<F>>; N],
+pub struct Pool<
+    F: Future<Output = ()> + 'static = Inline<256>,
+    const N: usize = 4,
+    R: TallyRef + 'static = &'static Tally,
+> {
+    tasks: [TaskStorage<Ticket<F, R>>; N],
 }
 
-impl<F: Future<Output = ()>, const N: usize> Pool<F, N> {
+impl<F: Future<Output = ()>, const N: usize, R: TallyRef> Pool<F, N, R> {
     /// A pool whose places are free.
     #[must_use]
     pub const fn new() -> Self {
@@ -65,7 +69,7 @@ impl<F: Future<Output = ()>, const N: usize> Pool<F, N> {
 
     /// Spawns into this pool, to run on the executor of `spawner`. One pool may serve several
     /// executors.
-    pub const fn on(&'static self, spawner: SendSpawner) -> PoolSpawn<F, N> {
+    pub const fn on(&'static self, spawner: SendSpawner) -> PoolSpawn<F, N, R> {
         PoolSpawn {
             pool: self,
             spawner,
@@ -73,13 +77,13 @@ impl<F: Future<Output = ()>, const N: usize> Pool<F, N> {
     }
 }
 
-impl<F: Future<Output = ()>, const N: usize> Default for Pool<F, N> {
+impl<F: Future<Output = ()>, const N: usize, R: TallyRef> Default for Pool<F, N, R> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<F: Future<Output = ()>, const N: usize> fmt::Debug for Pool<F, N> {
+impl<F: Future<Output = ()>, const N: usize, R: TallyRef> fmt::Debug for Pool<F, N, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
             .field("places", &N)
@@ -92,21 +96,27 @@ impl<F: Future<Output = ()>, const N: usize> fmt::Debug for Pool<F, N> {
 /// embassy cannot abort a task, so there is nothing to abort by: [`Tally::cancel`] ends them.
 ///
 /// [`Tally::cancel`]: ecluse_core::runtime::Tally::cancel
-pub struct PoolSpawn<F: Future<Output = ()> + 'static, const N: usize> {
-    pool: &'static Pool<F, N>,
+pub struct PoolSpawn<
+    F: Future<Output = ()> + 'static,
+    const N: usize,
+    R: TallyRef + 'static = &'static Tally,
+> {
+    pool: &'static Pool<F, N, R>,
     spawner: SendSpawner,
 }
 
-impl<F, const N: usize> Spawn<F, &'static Tally> for PoolSpawn<F, N>
+impl<F, const N: usize, R> Spawn<F, R> for PoolSpawn<F, N, R>
 where
-    F: Future<Output = ()> + Send,
+    F: Future<Output = ()>,
+    R: TallyRef,
+    Ticket<F, R>: Send,
 {
     type Abort = ();
 
     /// # Errors
     /// [`SpawnError::Busy`] if every place is taken, with the future. Never `Closed`: an executor
     /// of embassy runs for ever.
-    fn spawn(&self, ticket: Ticket<F>) -> Result<(), SpawnError<F>> {
+    fn spawn(&self, ticket: Ticket<F, R>) -> Result<(), SpawnError<F>> {
         let Some(place) = self.pool.tasks.iter().find_map(AvailableTask::claim) else {
             return match ticket.into_inner() {
                 Some(future) => Err(SpawnError::Busy(future)),
@@ -119,15 +129,15 @@ where
     }
 }
 
-impl<F: Future<Output = ()>, const N: usize> Clone for PoolSpawn<F, N> {
+impl<F: Future<Output = ()>, const N: usize, R: TallyRef> Clone for PoolSpawn<F, N, R> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<F: Future<Output = ()>, const N: usize> Copy for PoolSpawn<F, N> {}
+impl<F: Future<Output = ()>, const N: usize, R: TallyRef> Copy for PoolSpawn<F, N, R> {}
 
-impl<F: Future<Output = ()>, const N: usize> fmt::Debug for PoolSpawn<F, N> {
+impl<F: Future<Output = ()>, const N: usize, R: TallyRef> fmt::Debug for PoolSpawn<F, N, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolSpawn")
             .field("pool", self.pool)

@@ -98,6 +98,12 @@ impl<'s> At<'s> {
     pub(super) const fn as_ptr(self) -> *const Branch {
         self.0.as_ptr()
     }
+
+    /// The branch, for as long as the place is borrowed.
+    pub(super) const fn get(self) -> &'s Branch {
+        // SAFETY: Validity: of a reference that is borrowed for as long. Aliasing: shared.
+        unsafe { self.0.as_ref() }
+    }
 }
 
 impl Deref for At<'_> {
@@ -105,8 +111,7 @@ impl Deref for At<'_> {
 
     #[inline(always)]
     fn deref(&self) -> &Branch {
-        // SAFETY: Validity: of a reference that is borrowed for as long. Aliasing: shared.
-        unsafe { self.0.as_ref() }
+        self.get()
     }
 }
 

@@ -30,7 +30,11 @@
 //! | `view` | the tree, printed: who is there, who was cancelled and why, who waits |
 //! | `wait` | the waits for a cancel, for force, for deferred work |
 //! | `scope` | `Root`, `Scope`, the carrier of deferred cancels |
-//! | `shared` | `SharedScope`, behind an `Arc` (feature `alloc`) |
+//! | `shared` | `SharedScope`: what tasks share that are spawned |
+//! | `keep` | where those lie: behind an `Arc` (feature `alloc`), or in a `ScopePlace` in a `static` |
+//! | `crew` | the count of spawned children, under the tree's lock; invariants C1 to C4 |
+//! | `spawn` | spawning into a scope, joining it |
+//! | `run` | a body with a scope that spawns |
 //! | `cx` | what a body can ask of its scope |
 //! | `guard` | futures under a scope: dropped or abandoned when it is cancelled |
 //! | `body` | bodies with a scope of their own: shields, grace, deadlines |
@@ -59,16 +63,16 @@
 mod body;
 mod branch;
 mod bridge;
+mod crew;
 mod cx;
 mod guard;
+mod keep;
 mod limit;
 mod reason;
+mod run;
 mod scope;
-#[cfg(any(
-    all(feature = "alloc", target_has_atomic = "ptr"),
-    feature = "portable-atomic"
-))]
 mod shared;
+mod spawn;
 mod tree;
 mod view;
 mod wait;
@@ -78,15 +82,15 @@ pub use self::{
     branch::Name,
     cx::Cx,
     guard::{Abandon, Dropped, Guarded, OnCancel},
+    keep::ScopePlace,
     limit::Limit,
     reason::{Cancelled, Kind, Reason},
+    run::ScopeFuture,
     scope::{Root, Scope, Tended},
+    shared::SharedScope,
+    spawn::Member,
     view::{Status, TreeView},
     wait::{CancelWait, ForceWait, ToCancel, ToForce},
 };
 
-#[cfg(any(
-    all(feature = "alloc", target_has_atomic = "ptr"),
-    feature = "portable-atomic"
-))]
-pub use self::shared::SharedScope;
+pub use crate::error::PlaceTaken;

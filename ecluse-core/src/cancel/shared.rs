@@ -1,40 +1,40 @@
-//! `SharedScope`: a scope behind an `Arc`, for tasks that are spawned.
+//! `SharedScope`: a scope that its users share, for tasks that are spawned.
 //!
-//! Invariants:
-//! - **A1** A branch lies in its `Arc` from its attaching to its drop and is never moved out of it.
-//! - **A2** Every child holds its parent and its root, so a shared scope is detached before what it
-//!   is attached to goes.
-//! - **A3** A chain of parents that goes is taken apart by a loop, not by drops within drops.
+//! Where it lies, and what keeps it there, is in `keep`; who is spawned into it, in `crew`.
 
 use core::fmt;
 
-#[cfg(target_has_atomic = "ptr")]
-use alloc::sync::Arc;
-#[cfg(not(target_has_atomic = "ptr"))]
-use portable_atomic_util::Arc;
-
 use super::{
-    branch::{At, Place as TreePlace},
     cx::Cx,
+    keep::{Keep, ScopePlace, Stem},
     reason::{Reason, SHIELD},
     scope::Root,
     view::TreeView,
 };
-use crate::sync::Lock;
+use crate::{error::PlaceTaken, sync::Lock};
 
 locked_type! {
-    /// A scope that its users share and keep alive: `'static`, for tasks that are spawned.
+    /// A scope that its users share and keep alive: `'static`, for tasks that are spawned. It lies behind
+    /// an `Arc`, or in a [`ScopePlace`] in a `static`.
     ///
     /// A clone is another handle on the same scope. A task keeps one and takes its [`Cx`] from it; scopes
     /// below are shared ones ([`child`](SharedScope::child)) or lie in the task's own future
     /// ([`Cx::child`]). When its last handle goes, the scope leaves the tree; that does not cancel it,
     /// since nobody is left who could ask.
     ///
-    /// ```
-    /// use ecluse_core::cancel::{Kind, SharedScope};
+    /// Tasks that are spawned *into* it ([`spawn`](SharedScope::spawn)) are its children: it can wait for
+    /// them ([`joined`](SharedScope::joined), [`run`](SharedScope::run)) and force them to end.
     ///
-    /// let server: SharedScope = SharedScope::new();
-    /// let connection = server.child();
+    /// ```
+    /// use ecluse_core::cancel::{Kind, Root, ScopePlace, SharedScope};
+    ///
+    /// static PROGRAM: Root = Root::new();
+    /// static SERVER: ScopePlace = ScopePlace::new();
+    /// static CONNECTION: ScopePlace = ScopePlace::new();
+    ///
+    /// let server: SharedScope = PROGRAM.child_in(&SERVER).unwrap();
+    /// // (With a heap: `SharedScope::new()`, `server.child()`.)
+    /// let connection = server.child_in(&CONNECTION).unwrap();
     /// let task = async move {
     ///     let cx = connection.cx();
     ///     cx.guard(core::future::pending::<()>()).await
@@ -45,87 +45,84 @@ locked_type! {
     /// server.cancel(Kind::Shutdown);
     /// # assert!(matches!(poll(), core::task::Poll::Ready(Err(cancelled)) if cancelled.reason().is_inherited()));
     /// ```
-    pub struct SharedScope<L: Lock>(Arc<Place<L>>);
+    pub struct SharedScope<L: Lock>(pub(super) Keep<L>);
 }
 
-enum Place<L: Lock> {
-    Root(Root<L>),
-    Child(Child<L>),
-}
-
-struct Child<L: Lock> {
-    root: Arc<Place<L>>,
-    /// `None` once it has left (A3).
-    parent: Option<Arc<Place<L>>>,
-    place: TreePlace<&'static str>,
-}
-
-impl<L: Lock> Place<L> {
-    fn cx(&self) -> Cx<'_, L> {
-        match self {
-            Self::Root(root) => root.cx(),
-            Self::Child(child) => Cx {
-                branch: At::of(&child.place),
-                ..child.root.cx()
-            },
-        }
-    }
-}
-
+/// With a heap.
+#[cfg(any(
+    all(feature = "alloc", target_has_atomic = "ptr"),
+    feature = "portable-atomic"
+))]
 impl<L: Lock> SharedScope<L> {
     /// The root of a tree of its own, with its own lock. Allocates.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Place::Root(Root::new())))
+        Self::named("")
     }
 
     /// [`new`](SharedScope::new), called `name`: for [`tree`](SharedScope::tree).
     #[must_use]
     pub fn named(name: &'static str) -> Self {
-        Self(Arc::new(Place::Root(Root::new().named(name))))
+        Self(Keep::new_root(name))
     }
 
     /// A scope below this one: cancelled with it, and on its own. Allocates; O(1).
     #[must_use]
     pub fn child(&self) -> Self {
-        self.below(0, "")
+        self.child_named("")
     }
 
     /// [`child`](SharedScope::child), called `name`.
     #[must_use]
     pub fn child_named(&self, name: &'static str) -> Self {
-        self.below(0, name)
+        Self(Keep::new_below(self.stem(), 0, name))
     }
 
     /// A scope below this one that is cancelled on its own, or by force from outside. Allocates;
     /// O(1).
     #[must_use]
     pub fn shielded(&self) -> Self {
-        self.below(SHIELD, "")
+        self.shielded_named("")
     }
 
     /// [`shielded`](SharedScope::shielded), called `name`.
     #[must_use]
     pub fn shielded_named(&self, name: &'static str) -> Self {
-        self.below(SHIELD, name)
+        Self(Keep::new_below(self.stem(), SHIELD, name))
+    }
+}
+
+impl<L: Lock> SharedScope<L> {
+    /// A scope below this one, in `place`. O(1), no allocation.
+    ///
+    /// # Errors
+    /// [`PlaceTaken`] if another scope has the place.
+    pub fn child_in(&self, place: &'static ScopePlace<L>) -> Result<Self, PlaceTaken> {
+        self.child_named_in(place, "")
     }
 
-    fn below(&self, word: usize, name: &'static str) -> Self {
-        let root = match &*self.0 {
-            Place::Root(_) => &self.0,
-            Place::Child(child) => &child.root,
-        };
-        let place = Arc::new(Place::Child(Child {
-            root: root.clone(),
-            parent: Some(self.0.clone()),
-            place: TreePlace::below(self.cx(), word, name),
-        }));
-        if let Place::Child(child) = &*place {
-            // SAFETY: Validity: it stays in its `Arc` until its drop, which detaches it (A1), and
-            // holds its parent (A2). Aliasing: shared.
-            unsafe { self.cx().tree.attach(At::of(&child.place)) };
-        }
-        Self(place)
+    /// [`child_in`](SharedScope::child_in), called `name`.
+    ///
+    /// # Errors
+    /// [`PlaceTaken`] if another scope has the place.
+    pub fn child_named_in(
+        &self,
+        place: &'static ScopePlace<L>,
+        name: &'static str,
+    ) -> Result<Self, PlaceTaken> {
+        Keep::new_in(place, self.stem(), 0, name).map(Self)
+    }
+
+    /// A scope below this one, in `place`, that is cancelled on its own, or by force from outside.
+    ///
+    /// # Errors
+    /// [`PlaceTaken`] if another scope has the place.
+    pub fn shielded_in(&self, place: &'static ScopePlace<L>) -> Result<Self, PlaceTaken> {
+        Keep::new_in(place, self.stem(), SHIELD, "").map(Self)
+    }
+
+    fn stem(&self) -> Stem<L> {
+        Stem::Scope(self.0.clone())
     }
 
     /// The scope, as its bodies see it.
@@ -142,7 +139,9 @@ impl<L: Lock> SharedScope<L> {
         self.cx().cancel(reason)
     }
 
-    /// Cancels the scope and all that are below it for good: [`Cx::force`].
+    /// Cancels the scope and all that are below it for good: [`Cx::force`]. The futures of all
+    /// children are dropped, each at its next poll, which this wakes; that works on executors that
+    /// cannot abort.
     ///
     /// # Panics
     /// As [`Cx::cancel`].
@@ -169,27 +168,55 @@ impl<L: Lock> SharedScope<L> {
     }
 }
 
-impl<L: Lock> Child<L> {
-    /// Leaves the tree; gives what it was held to its parent by.
-    fn leave(&mut self) -> Option<Arc<Place<L>>> {
-        let parent = self.parent.take()?;
-        // SAFETY: Validity: the parent is held (A2). Aliasing: shared.
-        unsafe { parent.cx().tree.detach(At::of(&self.place)) };
-        Some(parent)
+/// Shared scopes below a root in a `static`.
+impl<L: Lock> Root<L> {
+    /// A shared scope below this root. Allocates; O(1).
+    #[cfg(any(
+        all(feature = "alloc", target_has_atomic = "ptr"),
+        feature = "portable-atomic"
+    ))]
+    #[must_use]
+    pub fn shared_child(&'static self) -> SharedScope<L> {
+        self.shared_child_named("")
     }
-}
 
-impl<L: Lock> Drop for Child<L> {
-    fn drop(&mut self) {
-        let mut above = self.leave();
-        while let Some(mut parent) = above {
-            // A3. Nobody else has it: it leaves now, and its drop finds nothing to do. (If another
-            // thread drops its last other handle just now, one of the two drops it as usual.)
-            above = match Arc::get_mut(&mut parent) {
-                Some(Place::Child(child)) => child.leave(),
-                _ => None,
-            };
-        }
+    /// [`shared_child`](Root::shared_child), called `name`.
+    #[cfg(any(
+        all(feature = "alloc", target_has_atomic = "ptr"),
+        feature = "portable-atomic"
+    ))]
+    #[must_use]
+    pub fn shared_child_named(&'static self, name: &'static str) -> SharedScope<L> {
+        SharedScope(Keep::new_below(Stem::Root(self), 0, name))
+    }
+
+    /// A shared scope below this root, in `place`. O(1), no allocation.
+    ///
+    /// # Errors
+    /// [`PlaceTaken`] if another scope has the place.
+    pub fn child_in(
+        &'static self,
+        place: &'static ScopePlace<L>,
+    ) -> Result<SharedScope<L>, PlaceTaken> {
+        self.child_named_in(place, "")
+    }
+
+    /// [`child_in`](Root::child_in), called `name`.
+    ///
+    /// # Errors
+    /// [`PlaceTaken`] if another scope has the place.
+    pub fn child_named_in(
+        &'static self,
+        place: &'static ScopePlace<L>,
+        name: &'static str,
+    ) -> Result<SharedScope<L>, PlaceTaken> {
+        Keep::new_in(place, Stem::Root(self), 0, name).map(SharedScope)
+    }
+
+    /// As [`SharedScope::orphans`].
+    #[must_use]
+    pub fn orphans(&self) -> usize {
+        self.cx().tree.orphans()
     }
 }
 
@@ -199,6 +226,11 @@ impl<L: Lock> Clone for SharedScope<L> {
     }
 }
 
+/// The root of a tree of its own.
+#[cfg(any(
+    all(feature = "alloc", target_has_atomic = "ptr"),
+    feature = "portable-atomic"
+))]
 impl<L: Lock> Default for SharedScope<L> {
     fn default() -> Self {
         Self::new()
@@ -209,6 +241,7 @@ impl<L: Lock> fmt::Debug for SharedScope<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedScope")
             .field("cancelled", &self.cx().reason())
+            .field("live", &self.live())
             .finish_non_exhaustive()
     }
 }

@@ -63,6 +63,8 @@ pub struct Trunk {
     /// Who looks at the tree at this moment, a step at a time.
     pub(super) walkers: LinkRing,
     attached: usize,
+    /// Children that no scope's future waits for.
+    pub(super) orphans: u32,
 }
 
 impl<L: Lock> Tree<L> {
@@ -75,6 +77,7 @@ impl<L: Lock> Tree<L> {
                     carriers: Ring::new(),
                     walkers: LinkRing::new(),
                     attached: 0,
+                    orphans: 0,
                 }),
                 root: Place::root(),
             }
@@ -84,6 +87,11 @@ impl<L: Lock> Tree<L> {
     /// How many scopes are attached below the root.
     pub(super) fn attached(&self) -> usize {
         self.trunk.with(|trunk| trunk.attached)
+    }
+
+    /// How many children no scope's future waits for.
+    pub(super) fn orphans(&self) -> usize {
+        self.trunk.with(|trunk| trunk.orphans) as usize
     }
 
     /// Does what is on the work list, until it is empty.

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     Outcome,
-    runtime::{Spawn, TallyRef, Ticket},
+    runtime::{Spawn, SpawnError, TallyRef, Ticket},
     wait::{UserCode, Wait, polled_again},
 };
 
@@ -236,8 +236,11 @@ where
                 follower,
                 *this.outlive,
             );
-            let ticket = Ticket::new(this.tally.clone(), leader);
-            if let Err(refused) = this.spawn.spawn(ticket) {
+            let spawned = match Ticket::new(this.tally.clone(), leader) {
+                Ok(ticket) => this.spawn.spawn(ticket).map(drop),
+                Err(leader) => Err(SpawnError::Refused(leader)),
+            };
+            if let Err(refused) = spawned {
                 // Given back, it runs here; if not, its drop has told the next.
                 *this.own = refused.into_future();
                 *this.refused = this.own.is_none();

@@ -6,21 +6,27 @@
 //! | `bind` | `bind_timer!`, the sugar of an adapter |
 //! | `deadline` | a wait with a time bound; a claim that does not suffer a stalled grantee |
 //! | `instant` | sums on the standard clock that saturate |
-//! | `tally` | `Tally` and `Ticket`: joining and cancelling spawned futures without a join handle |
+//! | `count`, `tally`, `ticket` | `Tally` and `Ticket`: joining and cancelling spawned futures without a join handle |
 //! | `inline` | a future of any type in a place of fixed size, for static task pools |
 
 mod bind;
+mod count;
 mod deadline;
 mod inline;
 #[cfg(feature = "std")]
 mod instant;
 mod tally;
+mod ticket;
 
 pub use self::{
+    count::{Cancelled, Joined, TallyRef, ToCancel, ToJoin},
     deadline::{Deadline, StallBound},
     inline::{Inline, Makes},
-    tally::{Cancelled, Joined, Tally, TallyRef, Ticket, ToCancel, ToJoin},
+    tally::Tally,
+    ticket::Ticket,
 };
+
+pub(crate) use self::count::{Count, Counts};
 
 pub(crate) use self::deadline::poll_sleep;
 #[doc(hidden)]
@@ -109,13 +115,16 @@ pub enum SpawnError<F> {
     Busy(F),
     /// The runtime is shut down. The future is given back, unless the executor dropped it.
     Closed(Option<F>),
+    /// The [scope](crate::SharedScope) takes no more children: it was cancelled, closed, or is over.
+    /// The future is given back as it was. (What says so is the scope; no executor does.)
+    Refused(F),
 }
 
 impl<F> SpawnError<F> {
     /// The future, if it was given back.
     pub fn into_future(self) -> Option<F> {
         match self {
-            Self::Busy(future) => Some(future),
+            Self::Busy(future) | Self::Refused(future) => Some(future),
             Self::Closed(future) => future,
         }
     }
@@ -127,6 +136,7 @@ impl<F> fmt::Debug for SpawnError<F> {
             Self::Busy(_) => "Busy(..)",
             Self::Closed(Some(_)) => "Closed(Some(..))",
             Self::Closed(None) => "Closed(None)",
+            Self::Refused(_) => "Refused(..)",
         })
     }
 }
@@ -136,6 +146,7 @@ impl<F> fmt::Display for SpawnError<F> {
         f.write_str(match self {
             Self::Busy(_) => "every place of the task pool is taken",
             Self::Closed(_) => "the runtime is shut down",
+            Self::Refused(_) => "the scope takes no more children",
         })
     }
 }

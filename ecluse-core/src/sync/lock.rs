@@ -31,7 +31,7 @@ use super::Cell;
     label = "no lock chosen",
     note = "enable the feature `std` (hosts) or `critical-section` (firmware) of ecluse-core, or name a lock: `Slot<Handoff, Local>`"
 )]
-pub unsafe trait Lock: Sized + private::Sealed {
+pub unsafe trait Lock: Sized + 'static + private::Sealed {
     /// An open lock.
     #[cfg(not(ecluse_loom))]
     #[doc(hidden)]

@@ -124,7 +124,39 @@ pub(crate) struct Cohort<'a, X, S: Supply> {
     linked: bool,
 }
 
-impl<X, S: Supply> Cohort<'_, X, S> {
+impl<'a, G: Copy> Cohort<'a, (), Same<G>> {
+    /// A cohort of nobody yet, to be part of another source.
+    #[inline(always)]
+    pub(crate) fn new(sentinel: &'a Link, grant: G) -> Self {
+        Self::of(sentinel, Same(grant))
+    }
+}
+
+impl<'a, X, S: Supply> Cohort<'a, X, S> {
+    #[inline(always)]
+    fn of(sentinel: &'a Link, supply: S) -> Self {
+        Self {
+            sentinel,
+            supply,
+            _members: PhantomData,
+            linked: false,
+        }
+    }
+
+    /// Cuts off everybody in `ring`.
+    ///
+    /// # Safety
+    /// The lock of the drain that this is of, or is to be of, is held, and protects `ring`; a cohort
+    /// that was cut off before is over.
+    pub(crate) unsafe fn detach(&mut self, ring: &mut Ring<S::Grant, X>) {
+        if !ring.is_empty() {
+            // SAFETY: Validity: not empty; the sentinel outlives the drain, whose drop ends the
+            // cohort. Aliasing: the lock is held.
+            unsafe { ring.detach(self.sentinel) };
+            self.linked = true;
+        }
+    }
+
     /// # Safety
     /// The lock is held, and the sentinel linked.
     #[inline(always)]
@@ -198,15 +230,7 @@ impl<'a, L: Lock, T, G: Copy> Drain<'a, L, T, Cohort<'a, (), Same<G>>> {
 impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, Cohort<'a, X, S>> {
     #[inline(always)]
     pub(crate) fn with_supply(lock: &'a Protected<L, T>, sentinel: &'a Link, supply: S) -> Self {
-        Self::of(
-            lock,
-            Cohort {
-                sentinel,
-                supply,
-                _members: PhantomData,
-                linked: false,
-            },
-        )
+        Self::of(lock, Cohort::of(sentinel, supply))
     }
 
     /// The cohort is those behind the leader whose own link is the sentinel.
@@ -224,12 +248,8 @@ impl<'a, L: Lock, T, X, S: Supply> Drain<'a, L, T, Cohort<'a, X, S>> {
     /// # Safety
     /// `ring` is protected by this drain's lock, which is held; called once.
     pub(crate) unsafe fn detach(&mut self, ring: &mut Ring<S::Grant, X>) {
-        if !ring.is_empty() {
-            // SAFETY: Validity: not empty; the sentinel outlives the drain, whose drop ends the
-            // cohort. Aliasing: the lock is held.
-            unsafe { ring.detach(self.source.sentinel) };
-            self.source.linked = true;
-        }
+        // SAFETY: Validity and Aliasing: by contract.
+        unsafe { self.source.detach(ring) };
     }
 
     /// The hold that detached the cohort ends: grants the first batch, if that is cheap.

@@ -46,7 +46,7 @@ use futures_core::FusedFuture;
 use self::list::{FINISHED, GRANTED, IDLE, LEADING, QUEUED, STALLED};
 pub(crate) use self::{
     batch::BATCH,
-    drain::{Cohort, Drain, Source, Supply},
+    drain::{Cohort, Drain, Same, Source, Supply},
     leader::{Anchor, Bucket, Post},
     list::{End, Link, LinkRing, Node, Ring},
     protocol::{Found, Protocol},

@@ -13,6 +13,7 @@
 //! | `bounds` | deadlines and stall bounds on a clock that is moved by hand |
 //! | `scope_tree`, `scope_bodies`, `scope_view` | the cancellation tree step by step; what runs under a scope; the tree, printed |
 //! | `join_walks`, `join_hostile`, `join_panics` | joined children: who ends whom, what comes out; forgotten ones; panics |
+//! | `spawned_walks`, `spawned_runs` | children of scopes that are tasks of their own |
 //! | `blocking` | threads without a runtime |
 //! | `pins`, `sizes` | what the compiler can tell |
 //!
@@ -44,6 +45,8 @@ mod scope_tree;
 #[cfg(feature = "alloc")]
 mod scope_view;
 mod sizes;
+mod spawned_runs;
+mod spawned_walks;
 mod stress_flight;
 mod tickets;
 mod walks_admission;
