@@ -15,6 +15,7 @@ pub mod channel;
 pub mod claim;
 mod error;
 pub mod flight;
+pub mod flush;
 pub mod join;
 pub mod line;
 pub mod observe;
@@ -30,6 +31,7 @@ pub use crate::{
     claim::{Barging, Cause, Claim, Guard, Handoff, Revocable, Slot},
     error::{Closed, Outcome, Refused, TimedOut},
     flight::{Answer, Flight, Group, NoAnswer, Once},
+    flush::FlushTable,
     join::{JoinError, Joining},
     line::{AcquireIf, AcquireOutcome, ForeignToken, Generation, Line, LineStatus, Token},
     refresh::Refresher,

@@ -36,6 +36,15 @@ pub(super) struct Lists {
     pub(super) force: Ring<Reason>,
 }
 
+impl Lists {
+    pub(super) const NONE: Self = Self {
+        children: LinkRing::new(),
+        cursor: ptr::null(),
+        waiters: Ring::new(),
+        force: Ring::new(),
+    };
+}
+
 // SAFETY: Validity: links and lists are touched under the tree's lock only, and pass wakers and
 // reasons, which are `Send`. Aliasing: the word is atomic; all else needs the lock (T1).
 unsafe impl Send for Branch {}
@@ -168,12 +177,7 @@ impl Branch {
                 work: Link::new(),
                 word: AtomicUsize::new(word),
                 above,
-                lists: Cell::new(Lists {
-                    children: LinkRing::new(),
-                    cursor: ptr::null(),
-                    waiters: Ring::new(),
-                    force: Ring::new(),
-                }),
+                lists: Cell::new(Lists::NONE),
             }
         }
     }

@@ -17,6 +17,8 @@ pub(super) const FORCE: usize = 2;
 pub(super) const SHIELD: usize = 4;
 const INHERITED: usize = 8;
 pub(super) const NAMED: usize = 16;
+/// What never changes of a word.
+pub(super) const FIXED: usize = SHIELD | NAMED;
 const KIND_SHIFT: u32 = 8;
 const CODE_SHIFT: u32 = 16;
 /// What makes a [`Reason`]: all but the flag and the shield.

@@ -101,6 +101,12 @@ impl<L: Lock> Root<L> {
         self.tree.attached()
     }
 
+    /// Makes a tree that was cancelled a fresh one, for its next user: nobody has a [`Cx`] of it.
+    /// (What was forgotten below it is not reached any more.)
+    pub(crate) fn renew(&self) {
+        self.tree.renew();
+    }
+
     /// Runs `future`, and carries out [deferred cancels](Cx::cancel_deferred) between its polls.
     ///
     /// Several may tend one tree; each deferred cancel is carried out by one of them. If that one is

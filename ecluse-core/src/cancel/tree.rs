@@ -37,9 +37,9 @@
 use core::{ptr, task::Waker};
 
 use super::{
-    branch::{At, Branch, Place},
+    branch::{At, Branch, Lists, Place},
     cx::Cx,
-    reason::{self, CANCEL, FORCE, Reason},
+    reason::{self, CANCEL, FIXED, FORCE, Reason},
     view::Walker,
 };
 use crate::{
@@ -92,6 +92,21 @@ impl<L: Lock> Tree<L> {
     /// How many children no scope's future waits for.
     pub(super) fn orphans(&self) -> usize {
         self.trunk.with(|trunk| trunk.orphans) as usize
+    }
+
+    /// Forgets that the root was cancelled, and whoever was forgotten below it. A canceller that is
+    /// still under way finds no more work.
+    pub(super) fn renew(&self) {
+        let root = At::of(&self.root);
+        self.trunk.with(|trunk| {
+            (trunk.work, trunk.root_listed) = (LinkRing::new(), false);
+            (trunk.walkers, trunk.attached) = (LinkRing::new(), 0);
+            // SAFETY: Validity: the root is live. Aliasing: the lock is held. (Links of those that
+            // are left out lead to their neighbours, which are as live as they: T2.)
+            unsafe { Branch::change(root.as_ptr(), |lists| *lists = Lists::NONE) };
+            // Relaxed: the lock orders it.
+            root.set(trunk, root.word(Ordering::Relaxed) & FIXED);
+        });
     }
 
     /// Does what is on the work list, until it is empty.

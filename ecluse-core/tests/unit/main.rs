@@ -3,9 +3,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_channel`, `walks_flight`, `walks_group`, `walks_once`, `walks_relay`, `walks_detached`, `walks_refresh`, `walks_refresh_background` | each transition, step by step |
+//! | `walks_slot`, `walks_line`, `walks_admission`, `walks_channel`, `walks_flight`, `walks_group`, `walks_flush`, `walks_once`, `walks_relay`, `walks_detached`, `walks_refresh`, `walks_refresh_background` | each transition, step by step |
 //! | `revoke` | grants that are taken back |
-//! | `hostile`, `hostile_admission`, `hostile_flight`, `hostile_refresh` | wakers and hooks that come back or panic |
+//! | `hostile`, `hostile_admission`, `hostile_flight`, `hostile_flush`, `hostile_refresh` | wakers and hooks that come back or panic |
 //! | `guarded` | the order of a body's exit |
 //! | `forgotten` | futures and claims that are never dropped |
 //! | `stress_flight` | threads at one hot key, cancelled at random |
@@ -33,6 +33,7 @@ mod guarded;
 mod hostile;
 mod hostile_admission;
 mod hostile_flight;
+mod hostile_flush;
 mod hostile_refresh;
 mod join_hostile;
 #[cfg(feature = "std")]
@@ -54,6 +55,7 @@ mod walks_channel;
 #[cfg(feature = "alloc")]
 mod walks_detached;
 mod walks_flight;
+mod walks_flush;
 mod walks_group;
 mod walks_line;
 mod walks_once;

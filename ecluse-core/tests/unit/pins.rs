@@ -10,12 +10,13 @@ use std::{
 };
 
 use ecluse_core::{
-    Admission, Barging, Channel, Claim, Cx, DefaultLock, Handoff, Line, Local, Outcome, Permit,
-    Refresher, Revocable, Root, Scope, Slot, Token,
+    Admission, Barging, Channel, Claim, Cx, DefaultLock, FlushTable, Handoff, Line, Local, Outcome,
+    Permit, Refresher, Revocable, Root, Scope, Slot, Token,
     admission::{Acquiring, Bypass, Fifo},
     cancel::{CancelWait, Dropped, Guarded, TreeView},
     channel::{Items, Receiver, Receiving, Reserving, Sender, Sending, SendingFrom},
     claim::{Claiming, Released},
+    flush::{Cleared, Flush, Flushed, Reply, Request},
     line::HoldEnd,
     refresh::{Minted, Policy, Reader},
     runtime::{Inline, Joined, Tally, Ticket},
@@ -63,6 +64,8 @@ type LocalAdmission = Admission<Fifo, Local>;
 type NotSendable = *const ();
 type LocalChannel<T = u8> = Channel<T, 1, Local>;
 type MovedItem = std::cell::Cell<u8>;
+type Requests = FlushTable<u16, 4>;
+type LocalRequests = FlushTable<u16, 4, Local>;
 type Cache<T = u8, L = ecluse_core::DefaultLock> = Refresher<T, u8, crate::clock::Hand, L>;
 
 pin! {
@@ -136,6 +139,19 @@ pin! {
     Guarded<'static, Dropped<Pending<()>>, ecluse_core::DefaultLock>: true true false;
     Guarded<'static, Dropped<NotSendable>, ecluse_core::DefaultLock>: false false false;
 
+    Requests: true true true;
+    LocalRequests: true false true;
+    Request<&'static Requests>: true true true;
+    Request<&'static LocalRequests>: false false true;
+    Reply<&'static Requests>: true true true;
+    Reply<&'static LocalRequests>: false false true;
+    Flush<&'static Requests>: true true false;
+    Flush<&'static LocalRequests>: false false false;
+    Flushed<&'static Requests>: true true false;
+    Cleared<&'static Requests>: true true false;
+    // A tag is a value that goes with whoever asks.
+    FlushTable<NotSendable, 4>: false false true;
+
     Ticket<Pending<()>, &'static Tally>: true true false;
     Ticket<NotSendable, &'static Tally>: false false false;
     Inline<8>: true false false;
@@ -156,7 +172,16 @@ pin! {
     ecluse_core::SharedScope<Local>: false false true;
     Claiming<std::sync::Arc<Slot>>: true true false;
     Claiming<std::sync::Arc<LocalSlot>>: false false false;
+    GrowingRequests: true true true;
+    // A request has its scope in its hand.
+    ecluse_core::flush::GrowingFlushTable<u16, Local>: false false true;
+    Request<std::sync::Arc<GrowingRequests>>: true true true;
+    Request<std::rc::Rc<GrowingRequests>>: false false true;
+    Flush<std::sync::Arc<GrowingRequests>>: true true false;
 }
+
+#[cfg(feature = "alloc")]
+type GrowingRequests = ecluse_core::flush::GrowingFlushTable<u16>;
 
 macro_rules! unwind_safe {
     ($($type:ty),* $(,)?) => {
@@ -178,6 +203,11 @@ unwind_safe!(
     LocalSlot,
     Line,
     Tally,
+    Requests,
+    Request<&'static Requests>,
+    Reply<&'static LocalRequests>,
+    Flush<&'static Requests>,
+    Flushed<&'static Requests>,
     Root,
     Cx<'static>,
     Scope<'static>,

@@ -3,12 +3,13 @@
 use core::mem::size_of;
 
 use ecluse_core::{
-    Admission, Channel, Claim, Cx, Flight, Handoff, Line, Local, Once, Outcome, Permit, Revocable,
-    Root, Scope, Slot, Token, Wait,
+    Admission, Channel, Claim, Cx, Flight, FlushTable, Handoff, Line, Local, Once, Outcome, Permit,
+    Revocable, Root, Scope, Slot, Token,
     admission::{Acquiring, Bypass, Fifo},
     channel::{Receiving, Sending},
     claim::{Claiming, Released},
-    flight::{Promote, ToTurn},
+    flight::Promote,
+    flush::{Flush, Reply, Request},
     line::HoldEnd,
 };
 
@@ -46,12 +47,22 @@ const _: () = assert!(size_of::<Scope<'static, Local, &'static str>>() == 13 * W
 const _: () = assert!(size_of::<Root<Local>>() <= 17 * WORD);
 const _: () = assert!(size_of::<Cx<'static, Local>>() == 2 * WORD);
 
+// A place in a table of requests: an entry, and the root of a tree. What is in hand of a request and of
+// an answer: a handle and a place; a flush has its node more.
+type BareRequests<const N: usize> = FlushTable<u16, N, Local>;
+const PLACE: usize = size_of::<BareRequests<2>>() - size_of::<BareRequests<1>>();
+const _: () = assert!(PLACE <= size_of::<Root<Local>>() + 32 + 5 * WORD);
+const _: () = assert!(size_of::<Request<&'static BareRequests<1>>>() == 2 * WORD);
+const _: () = assert!(size_of::<Reply<&'static BareRequests<1>>>() <= 3 * WORD);
+const _: () = assert!(size_of::<Flush<&'static BareRequests<1>>>() <= 10 * WORD);
+
 // A flight and a relay without a run are a pointer (and the place); a follower is its node, the
 // flight's, and, where it has one, its key.
 const _: () = assert!(size_of::<BareFlight>() == WORD);
 const _: () = assert!(size_of::<Once<usize, Local>>() <= 7 * WORD);
 #[cfg(all(feature = "std", target_pointer_width = "64"))]
-const _: () = assert!(size_of::<Wait<ToTurn<&'static BareFlight>>>() <= 80);
+const _: () =
+    assert!(size_of::<ecluse_core::Wait<ecluse_core::flight::ToTurn<&'static BareFlight>>>() <= 80);
 
 // A channel: three rings, whom a rendezvous was offered to, and 40 bytes of counts; and a cell an
 // item, of two counts more. A send is its wait and its item.
