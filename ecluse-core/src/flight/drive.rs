@@ -71,8 +71,8 @@ pub(super) fn take_up<T: Table<Key = Pulse>>(
 }
 
 /// The driver ends a poll: from here on it may be replaced, and is then woken by `waker`.
-pub(super) fn put_down<T: Table<Key = Pulse>>(at: At<'_, T>, node: &Caller<T>, waker: &Waker) {
-    let mut spare = Some(waker.clone());
+pub(super) fn put_down<T: Table<Key = Pulse>>(at: At<'_, T>, node: &Caller<T>, waker: Waker) {
+    let mut spare = Some(waker);
     at.bucket().with(|_| {
         // SAFETY: Validity: it drives, and is armed if its mark says so. Aliasing: the owner, with
         // the lock.

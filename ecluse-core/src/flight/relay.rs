@@ -251,7 +251,8 @@ pin_project! {
     /// - granted but not polled since: its clone of the result is dropped, its turn to drive goes on.
     ///
     /// # Panics
-    /// A panic of the future or of a clone goes on in the driver. Polling it after `Ready` panics.
+    /// A panic of the future, of a clone of the result or of the waker goes on in the driver, and ends
+    /// the run. Polling it after `Ready` panics.
     #[must_use = "a relay does nothing unless it is awaited"]
     pub struct RelayRun<R, M>
     where
@@ -371,16 +372,16 @@ where
             relay,
             stage: this.stage,
         };
-        let value = {
+        let polled = {
             let _here = seat.extra().data().polled.enter(cx.waker());
-            match relay.advance(this.make, cx) {
-                Poll::Ready(value) => value,
-                Poll::Pending => {
-                    core::mem::forget(exit);
-                    drive::put_down(at, seat, cx.waker());
-                    return Poll::Pending;
-                }
-            }
+            relay.advance(this.make, cx)
+        };
+        let Poll::Ready(value) = polled else {
+            // Guarded, too: one that stayed busy could never be replaced.
+            let waker = cx.waker().clone();
+            core::mem::forget(exit);
+            drive::put_down(at, seat, waker);
+            return Poll::Pending;
         };
         // Still guarded: a destructor that panics is a panic of the future.
         relay.clear();

@@ -3,7 +3,10 @@
 
 use std::{future::pending, pin::pin, time::Duration};
 
-use ecluse_core::{DefaultLock, Flight, Group, flight::Promote};
+use ecluse_core::{
+    DefaultLock, Flight, Group,
+    flight::{Promote, Relay},
+};
 
 use crate::{
     clock::Hand,
@@ -16,16 +19,17 @@ use crate::{
 mod panics {
     use std::{
         cell::Cell,
+        future::Pending,
         hash::{Hash, Hasher},
     };
 
     use ecluse_core::{
         NoAnswer, Outcome,
-        flight::{DefaultHash, Part, Verdict},
+        flight::{DefaultHash, Part, Relay, Verdict},
     };
 
     use super::*;
-    use crate::kit::panic_of;
+    use crate::kit::{Wakes, panic_of};
 
     /// Panics at its `left`th clone.
     struct Fragile<'a>(&'a Cell<usize>);
@@ -90,6 +94,24 @@ mod panics {
         assert_eq!((words.as_str(), striker.acted()), ("on purpose", 1));
         assert!(ready(poll(heir.as_mut())).unwrap().led());
         assert_eq!(striker.live(), 0);
+    }
+
+    /// It is no driver that is busy for ever: nobody could replace it.
+    #[test]
+    fn a_drivers_waker_that_panics_when_cloned_ends_the_run_and_tells_its_followers() {
+        let relay = Relay::<Pending<u32>>::new();
+        let striker = Striker::new(Callback::Clone, || panic!("cloned"));
+        let mut driver = pin!(relay.run(pending));
+        assert!(poll(driver.as_mut()).is_pending());
+        let (wakes, waker) = Wakes::new();
+        let mut follower = pin!(relay.run(pending));
+        assert!(poll_with(follower.as_mut(), &waker).is_pending());
+        let polled = panic_of(|| poll_with(driver.as_mut(), &striker.waker()));
+        assert_eq!((polled.as_str(), wakes.count()), ("cloned", 1));
+        let told = ready(poll(follower.as_mut())).map(|_| ());
+        assert_eq!(told, Err(NoAnswer::Abandoned { by_panic: true }));
+        assert!(!relay.is_running());
+        assert_eq!((striker.live(), wakes.live()), (0, 1));
     }
 
     /// A key that may no longer be looked at.
