@@ -4,6 +4,7 @@
 pub(crate) mod admission;
 pub(crate) mod blocking;
 pub(crate) mod bounds;
+pub(crate) mod detached;
 pub(crate) mod flight;
 pub(crate) mod flight_bounds;
 pub(crate) mod flight_lost;
@@ -39,7 +40,7 @@ suite! {
     /// Permits.
     Admissions: admission, hostile_admission;
     /// Flights and groups.
-    Flights: flight, flight_lost, flight_bounds, group;
+    Flights: flight, flight_lost, flight_bounds, group, detached;
     /// Half-done runs that go on, values that are kept, values that expire.
     Relays: relay, refresh;
     /// What chips are like.
