@@ -3,10 +3,7 @@
 
 use std::{future::pending, pin::pin, time::Duration};
 
-use ecluse_core::{
-    DefaultLock, Flight, Group,
-    flight::{Promote, Relay},
-};
+use ecluse_core::{DefaultLock, Flight, Group, flight::Promote};
 
 use crate::{
     clock::Hand,

@@ -7,6 +7,7 @@
 //! | `revoke` | grants that are taken back |
 //! | `hostile`, `hostile_admission`, `hostile_flight`, `hostile_flush`, `hostile_refresh` | wakers and hooks that come back or panic |
 //! | `guarded` | the order of a body's exit |
+//! | `exits_flight` | how runs end: what is gone before who is told, which of two is meant |
 //! | `forgotten` | futures and claims that are never dropped |
 //! | `stress_flight` | threads at one hot key, cancelled at random |
 //! | `tickets` | `Tally`, `Ticket`, `Inline` |
@@ -28,6 +29,7 @@ mod kit;
 mod blocking;
 mod bounds;
 mod clock;
+mod exits_flight;
 mod forgotten;
 mod guarded;
 mod hostile;
