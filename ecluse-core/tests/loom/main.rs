@@ -10,6 +10,8 @@
 #[cfg(ecluse_loom)]
 mod admission;
 #[cfg(ecluse_loom)]
+mod detached;
+#[cfg(ecluse_loom)]
 mod flight;
 #[cfg(ecluse_loom)]
 mod kit;
@@ -38,6 +40,7 @@ fn main() {
 
     let models: Vec<(&str, fn())> = [
         admission::MODELS,
+        detached::MODELS,
         flight::MODELS,
         slot::MODELS,
         line::MODELS,

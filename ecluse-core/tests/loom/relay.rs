@@ -27,6 +27,7 @@ models!(
     replaced_driver_is_polled_meanwhile,
     replaced_driver_is_dropped_meanwhile,
     two_replace_one_driver,
+    deposed_heir_is_dropped_meanwhile,
 );
 
 /// Some steps, one a poll. Loom sees that they are done one after another, and the end after them.
@@ -249,5 +250,21 @@ fn two_replace_one_driver() {
         assert!(matches!(answer.unwrap().value, 3 | 7));
     }
     drop(driver);
+    assert!(!shared.0.is_running());
+}
+
+/// It was never polled as a driver: replaced, it is in no queue.
+fn deposed_heir_is_dropped_meanwhile() {
+    let shared = Shared::new();
+    let driver = shared.call(2).pending();
+    let heir = shared.call(2).pending();
+    let mut other = shared.impatient(2);
+    drop(driver);
+    let leaver = spawn(move || drop(heir));
+    let answer = other.polls(2);
+    leaver.join().unwrap();
+    let answer = answer.or_else(|| other.polls(3)).unwrap();
+    // It drove on, or came when that was dropped (a step and an end before).
+    assert!(matches!(answer.value, 2 | 4), "{answer:?}");
     assert!(!shared.0.is_running());
 }

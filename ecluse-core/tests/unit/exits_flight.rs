@@ -5,6 +5,10 @@ use std::{
     future::{Future, pending, poll_fn},
     pin::{Pin, pin},
     rc::Rc,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,20 +21,11 @@ use ecluse_core::{
 
 use crate::{
     clock::Hand,
-    kit::{Diary, Wakes, panic_of, poll, poll_with, ready},
+    kit::{Callback, Diary, Striker, Wakes, panic_of, poll, poll_with, ready},
     walks_flight::Gate,
 };
 
 const BOUND: Duration = Duration::from_millis(10);
-
-/// Notes its end.
-struct Ends(Diary);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        self.0.note("gone");
-    }
-}
 
 /// Work that ends as the test says, and notes when it is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,18 +37,37 @@ enum End {
 
 const ENDS: [End; 3] = [End::Dropped, End::Panics, End::Lands];
 
-/// Pending once.
-async fn work(diary: Diary, end: End) -> u32 {
-    let _ends = Ends(diary);
-    let mut first = true;
-    poll_fn(|_| {
-        if std::mem::take(&mut first) {
+/// Pending once. (What it holds goes with it, not with its last poll.)
+struct Work {
+    diary: Diary,
+    end: End,
+    begun: bool,
+}
+
+fn work(diary: Diary, end: End) -> Work {
+    Work {
+        diary,
+        end,
+        begun: false,
+    }
+}
+
+impl Future for Work {
+    type Output = u32;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u32> {
+        if !std::mem::replace(&mut self.begun, true) {
             return Poll::Pending;
         }
-        assert_ne!(end, End::Panics, "on purpose");
+        assert_ne!(self.end, End::Panics, "on purpose");
         Poll::Ready(1)
-    })
-    .await
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.diary.note("gone");
+    }
 }
 
 /// Brings a call that has been polled once to its end.
@@ -439,20 +453,48 @@ fn a_new_driver_is_not_taken_for_the_one_before() {
     let relay = Relay::<std::future::Pending<u32>>::new();
     let mut first = Box::pin(relay.run(pending));
     assert!(poll(first.as_mut()).is_pending());
-    let (wakes, waker) = Wakes::new();
     let mut second = Box::pin(relay.run(pending));
-    assert!(poll_with(second.as_mut(), &waker).is_pending());
+    assert!(poll(second.as_mut()).is_pending());
+    let (wakes, waker) = Wakes::new();
     let mut other = Box::pin(relay.run(pending).stall_bound(clock.clone(), BOUND));
-    assert!(poll(other.as_mut()).is_pending());
+    assert!(poll_with(other.as_mut(), &waker).is_pending());
     clock.advance(9);
     // It has been polled as often as the one before, a moment ago.
     drop(first);
-    assert!(poll_with(second.as_mut(), &waker).is_pending());
+    assert!(poll(second.as_mut()).is_pending());
     clock.advance(1);
-    assert!(poll(other.as_mut()).is_pending());
+    assert!(poll_with(other.as_mut(), &waker).is_pending());
     let before = wakes.count();
     drop(second);
-    // It drove until now, so that somebody else does from here.
-    assert!(relay.is_running());
-    assert_eq!((before, wakes.live()), (1, 1));
+    assert_eq!(wakes.count(), before + 1, "it drove until now");
+}
+
+/// The value is there before anybody can claim the making of it.
+#[test]
+fn a_waiter_that_is_polled_as_it_is_woken_finds_the_value() {
+    type Waits = Pin<Box<dyn Future<Output = bool> + Send>>;
+    static ONCE: Once<u32> = Once::new();
+    static WAITS: Mutex<Option<Waits>> = Mutex::new(None);
+    let open: &AtomicBool = Box::leak(Box::default());
+    let mut first = pin!(ONCE.get_or_init(|| poll_fn(move |_| {
+        if open.load(Ordering::SeqCst) {
+            Poll::Ready(3)
+        } else {
+            Poll::Pending
+        }
+    })));
+    assert!(poll(first.as_mut()).is_pending());
+    let striker = Striker::new(Callback::Wake, || {
+        let mut waits = WAITS.lock().unwrap().take().expect("it waits");
+        assert!(ready(poll(waits.as_mut())));
+    });
+    let mut waits: Waits = Box::pin(async {
+        let own = ONCE.get_or_init(|| async { 4 }).await;
+        own == Ok(&3)
+    });
+    assert!(poll_with(waits.as_mut(), &striker.waker()).is_pending());
+    *WAITS.lock().unwrap() = Some(waits);
+    open.store(true, Ordering::SeqCst);
+    assert_eq!(ready(poll(first.as_mut())), Ok(&3));
+    assert_eq!((striker.acted(), ONCE.get()), (1, Some(&3)));
 }

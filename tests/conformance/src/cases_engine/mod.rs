@@ -14,7 +14,9 @@ pub(crate) mod group;
 pub(crate) mod histories;
 pub(crate) mod hostile;
 pub(crate) mod hostile_admission;
+pub(crate) mod hostile_flight;
 pub(crate) mod hostile_line;
+pub(crate) mod hostile_relay;
 pub(crate) mod input;
 pub(crate) mod interrupt;
 pub(crate) mod load;
@@ -40,9 +42,9 @@ suite! {
     /// Permits.
     Admissions: admission, hostile_admission;
     /// Flights and groups.
-    Flights: flight, flight_lost, flight_bounds, group, detached;
+    Flights: flight, flight_lost, flight_bounds, group, detached, hostile_flight;
     /// Half-done runs that go on, values that are kept, values that expire.
-    Relays: relay, refresh;
+    Relays: relay, hostile_relay, refresh;
     /// What chips are like.
     OnChips: interrupt, priority, load, input;
 }
