@@ -13,6 +13,9 @@ use crate::acts;
 ///
 /// Act two, `coalescing`: a proxy before a slow package index. Each document is to be fetched once, however many ask for it,
 /// while those who do are cut off.
+///
+/// Act three, `shutdown`: a server is stopped by Ctrl-C with 1,000 requests in flight (the demo raises the signal, unless you
+/// press the keys first). All are to end, or to be known not to have.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "demo", bin_name = "cargo xtask demo")]
 pub(crate) struct Args {
@@ -25,7 +28,8 @@ pub(crate) struct Args {
     /// One act only.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(acts::ALL.iter().map(|act| act.name())))]
     pub(crate) act: Option<String>,
-    /// How long each run goes on (act two: three quarters of it at most).
+    /// How long each run goes on (act two: three quarters of it at most; act three: a quarter before the signal, a quarter of
+    /// grace).
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(crate) seconds: u32,
     /// Where the random choices come from.

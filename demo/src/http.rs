@@ -37,8 +37,8 @@ pub(crate) trait Handle: Clone + Send + Sync + 'static {
     fn handle(self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
 }
 
-/// Serves on a free port of the loopback, until the tasks are ended.
-pub(crate) fn serve<R: Runtime>(tasks: &Tasks<R>, handler: impl Handle) -> io::Result<SocketAddr> {
+/// A socket on a free port of the loopback, and its address. It does not block.
+pub(crate) fn listener() -> io::Result<(TcpListener, SocketAddr)> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
     // All clients may come at once.
@@ -46,6 +46,12 @@ pub(crate) fn serve<R: Runtime>(tasks: &Tasks<R>, handler: impl Handle) -> io::R
     socket.set_nonblocking(true)?;
     let listener = TcpListener::from(socket);
     let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Serves on a free port of the loopback, until the tasks are ended.
+pub(crate) fn serve<R: Runtime>(tasks: &Tasks<R>, handler: impl Handle) -> io::Result<SocketAddr> {
+    let (listener, address) = listener()?;
     let connections = tasks.clone();
     tasks.spawn(async move {
         // Made here: some runtimes want to be running.

@@ -3,7 +3,7 @@
 //!
 //! | room | holds |
 //! |---|---|
-//! | `acts` | what is shown, an act each: `renewal`, a token that ends while it is in use; `coalescing`, a proxy before a slow upstream |
+//! | `acts` | what is shown, an act each: `renewal`, a token that ends while it is in use; `coalescing`, a proxy before a slow upstream; `shutdown`, a server that is stopped |
 //! | `load` | the clients of a run and their cut-offs |
 //! | `watch` | the bounded wait for the clients' end, and who hangs |
 //! | `timeline` | what everybody did when |

@@ -20,6 +20,7 @@ const HOST: &[(&str, &str)] = &[
     ("ecluse-tokio", "cached"),
     ("ecluse-tokio", "bearer"),
     ("ecluse-tokio", "shed"),
+    ("ecluse-tokio", "shutdown"),
     ("ecluse-smol", "renew_smol"),
     ("ecluse-embassy", "renew_embassy"),
 ];

@@ -6,6 +6,7 @@
 
 mod coalescing;
 mod renewal;
+mod shutdown;
 
 use crate::{
     args::Args,
@@ -16,7 +17,11 @@ use crate::{
 };
 
 /// All acts, in the order in which they are shown.
-pub(crate) const ALL: &[&dyn Act] = &[&renewal::Renewal, &coalescing::Coalescing];
+pub(crate) const ALL: &[&dyn Act] = &[
+    &renewal::Renewal,
+    &coalescing::Coalescing,
+    &shutdown::Shutdown,
+];
 
 pub(crate) trait Act {
     /// What it is about, in one line.

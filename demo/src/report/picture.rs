@@ -22,12 +22,23 @@ pub(crate) struct Part {
 pub(crate) struct Words {
     /// What the clients need.
     pub(crate) strip: &'static str,
-    /// What one does for all.
-    pub(crate) holding: &'static str,
+    /// Whose number is drawn over the time.
+    pub(crate) crowd: &'static [Crowd],
     /// What the colours mean.
-    pub(crate) legend: [(&'static str, &'static str); 7],
+    pub(crate) legend: &'static [(&'static str, &'static str)],
+    /// What the red marks mean.
+    pub(crate) cut_off: &'static str,
     /// What the bands below the strip mean.
     pub(crate) bands: &'static str,
+    /// What is said where a panel ends with somebody hanging.
+    pub(crate) hung: &'static str,
+}
+
+/// Some of the clients: those who do a certain thing.
+pub(crate) struct Crowd {
+    pub(crate) class: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) has: fn(Doing) -> bool,
 }
 
 /// What is to be drawn of a run.
@@ -110,7 +121,7 @@ fn legend(svg: &mut String, part: &Part, top: f64) {
         escape(part.title)
     );
     let (mut x, y) = (LEFT, top + 42.0);
-    for (class, text) in part.words.legend {
+    for &(class, text) in part.words.legend {
         let _ = write!(
             svg,
             "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"18\" height=\"12\"/><text x=\"{}\" y=\"{}\">{text}</text>",
@@ -121,10 +132,11 @@ fn legend(svg: &mut String, part: &Part, top: f64) {
     }
     let _ = writeln!(
         svg,
-        "<path class=\"c\" d=\"M{x} {}v16\"/><text x=\"{}\" y=\"{}\">cut off</text>",
+        "<path class=\"c\" d=\"M{x} {}v16\"/><text x=\"{}\" y=\"{}\">{}</text>",
         y - 2.0,
         x + 8.0,
-        y + 11.0
+        y + 11.0,
+        part.words.cut_off
     );
 }
 
@@ -166,9 +178,10 @@ impl Drawing<'_> {
         }
         if panel.hung.is_some() {
             self.put(format_args!(
-                "<text class=\"s\" x=\"{}\" y=\"{}\" text-anchor=\"end\">… and so on for ever</text>\n",
+                "<text class=\"s\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n",
                 end - 4.0,
-                y + 14.0
+                y + 14.0,
+                self.words.hung
             ));
         } else if panel.close_up.is_none() && !axis.ends(panel.end) {
             self.put(format_args!(
@@ -284,12 +297,15 @@ impl Drawing<'_> {
         }
     }
 
-    /// How many waited, and how many held, over the time.
+    /// How many did what, over the time: one before the other.
     fn crowd(&mut self, y: f64) {
-        let waiting = self.area("w", y, |doing| doing == Doing::Waiting);
-        let holding = self.area("m", y, Doing::holds);
-        self.label(y + 11.0, &format!("waiting ≤ {waiting}"));
-        self.label(y + 28.0, &format!("{} ≤ {holding}", self.words.holding));
+        for (number, crowd) in self.words.crowd.iter().enumerate() {
+            let most = self.area(crowd.class, y, crowd.has);
+            self.label(
+                y + 11.0 + 17.0 * number as f64,
+                &format!("{} ≤ {most}", crowd.name),
+            );
+        }
         self.put(format_args!(
             "<path class=\"g\" d=\"M{LEFT} {:.1}h{WIDTH}\"/>\n",
             y + AREA
@@ -297,7 +313,7 @@ impl Drawing<'_> {
     }
 
     /// The number of clients that do that, over the time: how many at once, at most.
-    fn area(&mut self, class: &str, y: f64, kind: impl Fn(Doing) -> bool) -> i64 {
+    fn area(&mut self, class: &str, y: f64, kind: fn(Doing) -> bool) -> i64 {
         const STEP: f64 = 2.0;
         let mut counts = vec![0_u32; (WIDTH / STEP) as usize + 1];
         let panel = self.panel;

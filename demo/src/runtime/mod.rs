@@ -1,7 +1,8 @@
 //! What the demo wants of a runtime: tasks, time and TCP. All else is written once.
 //!
 //! The tasks and the time are those of ecluse's adapters; only the sockets are bound here.
-//! Invariant: every task of a run is in the run's [`Tally`], so that a run ends with all its tasks.
+//! Invariant: every task of a run is in the run's [`Tally`], so that a run ends with all its tasks;
+//! but for the children of a scope, which is what the act about scopes is about.
 
 mod on_async_std;
 mod on_smol;
@@ -15,13 +16,10 @@ use std::{
     time::Duration,
 };
 
-use ecluse_tokio::runtime::{Abort, Tally, Ticket};
+use ecluse_tokio::runtime::{Abort, Spawn, SpawnError, Tally, TallyRef, Ticket};
 use hyper::rt;
 
 pub(crate) use self::{on_async_std::AsyncStd, on_smol::Smol, on_tokio::Tokio};
-
-/// A future of the demo under the tally of its run.
-pub(crate) type Counted<F> = Ticket<F, Arc<Tally>>;
 
 pub(crate) trait Runtime: Clone + Send + Sync + 'static {
     type Abort: Abort + Send + 'static;
@@ -31,9 +29,9 @@ pub(crate) trait Runtime: Clone + Send + Sync + 'static {
     /// Runs `main` on a thread per core, and waits for its end.
     fn run<F: Future>(main: impl FnOnce(Self) -> F) -> F::Output;
 
-    fn spawn<F>(&self, future: Counted<F>) -> Self::Abort
+    fn spawn<F, C: TallyRef>(&self, ticket: Ticket<F, C>) -> Self::Abort
     where
-        F: Future<Output = ()> + Send + 'static;
+        Ticket<F, C>: Future<Output = ()> + Send + 'static;
 
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send + 'static;
 
@@ -90,6 +88,20 @@ impl<R: Runtime> Tasks<R> {
         self.tally.cancel();
         R::timeout(limit, self.tally.joined()).await;
         self.tally.live()
+    }
+}
+
+/// A scope spawns its children like this. They are in its count, not in the run's.
+impl<R, F, C> Spawn<F, C> for Tasks<R>
+where
+    R: Runtime,
+    C: TallyRef,
+    Ticket<F, C>: Future<Output = ()> + Send + 'static,
+{
+    type Abort = R::Abort;
+
+    fn spawn(&self, ticket: Ticket<F, C>) -> Result<R::Abort, SpawnError<F>> {
+        Ok(self.runtime.spawn(ticket))
     }
 }
 

@@ -9,11 +9,11 @@ use std::{
 
 use ecluse_smol::{
     async_std::{AsyncStdAbort, AsyncStdSpawn, AsyncStdTimer},
-    runtime::{Clock, Spawn, Timer},
+    runtime::{Clock, Spawn, TallyRef, Ticket, Timer},
 };
 use smol_hyper::rt::FuturesIo;
 
-use super::{Counted, Runtime, client_end};
+use super::{Runtime, client_end};
 
 #[derive(Clone, Debug)]
 pub(crate) struct AsyncStd;
@@ -27,12 +27,12 @@ impl Runtime for AsyncStd {
         async_std::task::block_on(main(Self))
     }
 
-    fn spawn<F>(&self, future: Counted<F>) -> AsyncStdAbort
+    fn spawn<F, C: TallyRef>(&self, ticket: Ticket<F, C>) -> AsyncStdAbort
     where
-        F: Future<Output = ()> + Send + 'static,
+        Ticket<F, C>: Future<Output = ()> + Send + 'static,
     {
         AsyncStdSpawn
-            .spawn(future)
+            .spawn(ticket)
             .expect("the executor never ends")
     }
 

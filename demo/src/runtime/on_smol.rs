@@ -12,12 +12,12 @@ use std::{
 
 use ecluse_smol::{
     SmolAbort, SmolSpawnOn, SmolTimer,
-    runtime::{Clock, Spawn, Timer},
+    runtime::{Clock, Spawn, TallyRef, Ticket, Timer},
 };
 use smol::{Async, Executor, channel};
 use smol_hyper::rt::FuturesIo;
 
-use super::{Counted, Runtime, client_end};
+use super::{Runtime, client_end};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Smol(SmolSpawnOn<Arc<Executor<'static>>>);
@@ -42,11 +42,11 @@ impl Runtime for Smol {
         })
     }
 
-    fn spawn<F>(&self, future: Counted<F>) -> SmolAbort
+    fn spawn<F, C: TallyRef>(&self, ticket: Ticket<F, C>) -> SmolAbort
     where
-        F: Future<Output = ()> + Send + 'static,
+        Ticket<F, C>: Future<Output = ()> + Send + 'static,
     {
-        self.0.spawn(future).expect("the executor is running")
+        self.0.spawn(ticket).expect("the executor is running")
     }
 
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send + 'static {

@@ -9,11 +9,11 @@ use std::{
 
 use ecluse_tokio::{
     TokioAbort, TokioSpawn, TokioTimer,
-    runtime::{Clock, Spawn, Timer},
+    runtime::{Clock, Spawn, TallyRef, Ticket, Timer},
 };
 use hyper_util::rt::TokioIo;
 
-use super::{Counted, Runtime, client_end};
+use super::{Runtime, client_end};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Tokio(TokioSpawn);
@@ -31,11 +31,11 @@ impl Runtime for Tokio {
         output
     }
 
-    fn spawn<F>(&self, future: Counted<F>) -> TokioAbort
+    fn spawn<F, C: TallyRef>(&self, ticket: Ticket<F, C>) -> TokioAbort
     where
-        F: Future<Output = ()> + Send + 'static,
+        Ticket<F, C>: Future<Output = ()> + Send + 'static,
     {
-        self.0.spawn(future).expect("the runtime is running")
+        self.0.spawn(ticket).expect("the runtime is running")
     }
 
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send + 'static {

@@ -35,6 +35,7 @@
 //! | `crew` | the count of spawned children, under the tree's lock; invariants C1 to C4 |
 //! | `spawn` | spawning into a scope, joining it |
 //! | `run` | a body with a scope that spawns |
+//! | `shutdown` | told, waited for, forced, counted |
 //! | `cx` | what a body can ask of its scope |
 //! | `guard` | futures under a scope: dropped or abandoned when it is cancelled |
 //! | `body` | bodies with a scope of their own: shields, grace, deadlines |
@@ -72,6 +73,7 @@ mod reason;
 mod run;
 mod scope;
 mod shared;
+mod shutdown;
 mod spawn;
 mod tree;
 mod view;
@@ -88,6 +90,7 @@ pub use self::{
     run::ScopeFuture,
     scope::{Root, Scope, Tended},
     shared::SharedScope,
+    shutdown::{Report, Shutdown},
     spawn::Member,
     view::{Status, TreeView},
     wait::{CancelWait, ForceWait, ToCancel, ToForce},

@@ -47,6 +47,7 @@ mod scope_bodies;
 mod scope_tree;
 #[cfg(feature = "alloc")]
 mod scope_view;
+mod shutdown;
 mod sizes;
 mod spawned_runs;
 mod spawned_walks;

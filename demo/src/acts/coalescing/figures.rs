@@ -12,7 +12,7 @@ use crate::{
     args::Args,
     load::{Outcomes, get},
     report::{
-        picture::{Panel, Words},
+        picture::{Crowd, Panel, Words},
         table::{Table, percentile},
     },
     timeline::{Doing, Span},
@@ -22,8 +22,19 @@ use crate::{
 /// The words of its picture.
 static WORDS: Words = Words {
     strip: "hottest page",
-    holding: "fetching",
-    legend: [
+    crowd: &[
+        Crowd {
+            class: "w",
+            name: "waiting",
+            has: |doing| matches!(doing, Doing::Waiting),
+        },
+        Crowd {
+            class: "m",
+            name: "fetching",
+            has: Doing::holds,
+        },
+    ],
+    legend: &[
         ("r", "from the cache"),
         ("w", "waits"),
         ("m", "fetches"),
@@ -32,7 +43,9 @@ static WORDS: Words = Words {
         ("v", "in the cache"),
         ("d", "not in the cache"),
     ],
+    cut_off: "cut off",
     bands: "",
+    hung: "… and so on for ever",
 };
 
 /// A run, when it is over.

@@ -14,7 +14,7 @@ use crate::{
     args::Args,
     load::{Outcomes, get},
     report::{
-        picture::{Panel, Words},
+        picture::{Crowd, Panel, Words},
         table::{Table, percentile},
     },
     timeline::{Doing, Span},
@@ -24,8 +24,19 @@ use crate::{
 /// The words of its picture.
 static WORDS: Words = Words {
     strip: "token",
-    holding: "renewing",
-    legend: [
+    crowd: &[
+        Crowd {
+            class: "w",
+            name: "waiting",
+            has: |doing| matches!(doing, Doing::Waiting),
+        },
+        Crowd {
+            class: "m",
+            name: "renewing",
+            has: Doing::holds,
+        },
+    ],
+    legend: &[
         ("r", "request"),
         ("w", "waits"),
         ("m", "renews"),
@@ -34,7 +45,9 @@ static WORDS: Words = Words {
         ("v", "token valid"),
         ("d", "token dead"),
     ],
+    cut_off: "cut off",
     bands: "violet: the token endpoint is down; below, orange: the breaker is open",
+    hung: "… and so on for ever",
 };
 
 /// A run, when it is over.
