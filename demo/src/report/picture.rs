@@ -30,6 +30,8 @@ pub(crate) struct Words {
     pub(crate) cut_off: &'static str,
     /// What the bands below the strip mean.
     pub(crate) bands: &'static str,
+    /// The clients are of several sorts, all of which are among the first: these are shown.
+    pub(crate) sorted: bool,
     /// What is said where a panel ends with somebody hanging.
     pub(crate) hung: &'static str,
 }
@@ -405,6 +407,9 @@ impl Drawing<'_> {
     /// The clients to show: first those that took over or were cut off while they held, then those that
     /// held, then those that waited, then whoever comes.
     fn sample(&self) -> BTreeSet<u32> {
+        if self.words.sorted {
+            return (0..self.panel.clients).take(LANES).collect();
+        }
         let seen = || self.panel.spans.iter().filter(|span| self.axis.shows(span));
         let holders = || seen().filter(|span| span.doing.holds());
         let telling = holders().filter(|span| span.cut_off || span.doing == Doing::TakingOver);

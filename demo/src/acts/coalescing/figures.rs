@@ -45,6 +45,7 @@ static WORDS: Words = Words {
     ],
     cut_off: "cut off",
     bands: "",
+    sorted: false,
     hung: "… and so on for ever",
 };
 

@@ -47,6 +47,7 @@ static WORDS: Words = Words {
     ],
     cut_off: "cut off",
     bands: "violet: the token endpoint is down; below, orange: the breaker is open",
+    sorted: false,
     hung: "… and so on for ever",
 };
 

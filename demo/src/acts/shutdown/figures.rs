@@ -43,6 +43,7 @@ static WORDS: Words = Words {
     ],
     cut_off: "dropped",
     bands: "grace",
+    sorted: true,
     hung: "still running when the process ended",
 };
 
@@ -116,7 +117,10 @@ fn table(runs: &[Run]) -> Table {
     row("  lost", &|run| run.jobs_lost().to_string());
     row("clients answered", &|run| run.seen.answered.to_string());
     row("  told that it is over", &|run| run.seen.told.to_string());
-    row("  cut off", &|run| run.seen.cut_off.to_string());
+    row("  without an answer", &|run| {
+        let Seen { answered, told } = run.seen;
+        (u64::from(run.clients) - answered - told).to_string()
+    });
     row("time to empty", &|run| {
         if run.counts.left > 0 {
             return "never".to_owned();

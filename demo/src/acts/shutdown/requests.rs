@@ -217,12 +217,6 @@ impl<R: Runtime> Live<R> {
         });
     }
 
-    fn count(&self, count: impl FnOnce(&mut Counts)) {
-        if self.counts {
-            self.referee.count(count);
-        }
-    }
-
     fn end(&mut self, count: impl FnOnce(&mut Counts)) {
         self.ended = true;
         self.count(count);
@@ -242,6 +236,14 @@ impl<R: Runtime> Live<R> {
             R::sleep(grace / 5).await;
             job.done();
         })
+    }
+}
+
+impl<R> Live<R> {
+    fn count(&self, count: impl FnOnce(&mut Counts)) {
+        if self.counts {
+            self.referee.count(count);
+        }
     }
 }
 

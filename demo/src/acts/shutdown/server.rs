@@ -157,19 +157,17 @@ fn client<T>(request: &Request<T>) -> Option<u32> {
     request.headers().get(CLIENT)?.to_str().ok()?.parse().ok()
 }
 
-/// What the clients saw of the requests that they had made before the signal.
+/// What the clients saw of their last requests, made before the signal.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
     pub(super) answered: u64,
     pub(super) told: u64,
-    pub(super) cut_off: u64,
 }
 
 impl Seen {
     pub(super) const fn add(&mut self, other: Self) {
         self.answered += other.answered;
         self.told += other.told;
-        self.cut_off += other.cut_off;
     }
 }
 
@@ -197,16 +195,13 @@ pub(super) async fn ask<R: Runtime>(
         seen = match answer {
             Some(StatusCode::OK) => Seen {
                 answered: 1,
-                ..Seen::default()
+                told: 0,
             },
             Some(_) => Seen {
+                answered: 0,
                 told: 1,
-                ..Seen::default()
             },
-            None => Seen {
-                cut_off: 1,
-                ..Seen::default()
-            },
+            None => Seen::default(),
         };
         if Sort::of(number) != Sort::Quick {
             break;
