@@ -192,7 +192,9 @@ impl<R: Runtime> Live<R> {
         if self.clean {
             return;
         }
-        self.open.take().map(Open::end);
+        if let Some(open) = self.open.take() {
+            open.end();
+        }
         let timeline = &self.referee.timeline;
         self.open = Some(timeline.begin(self.client, Doing::Holding, 0));
         // A tenth to four tenths of the grace.
@@ -220,8 +222,11 @@ impl<R: Runtime> Live<R> {
     fn end(&mut self, count: impl FnOnce(&mut Counts)) {
         self.ended = true;
         self.count(count);
-        if self.clean || self.sort == Sort::Tidy {
-            self.open.take().map(Open::end);
+        // What is half done ends as what is dropped.
+        if self.clean {
+            if let Some(open) = self.open.take() {
+                open.end();
+            }
         }
     }
 
@@ -287,7 +292,9 @@ impl Job {
     }
 
     fn done(mut self) {
-        self.open.take().map(Open::end);
+        if let Some(open) = self.open.take() {
+            open.end();
+        }
         self.referee.count(|counts| counts.jobs_done += 1);
     }
 }
