@@ -26,6 +26,8 @@ mod scope;
 #[cfg(ecluse_loom)]
 mod slot;
 #[cfg(ecluse_loom)]
+mod spawned;
+#[cfg(ecluse_loom)]
 mod tally;
 
 #[cfg(not(ecluse_loom))]
@@ -48,6 +50,7 @@ fn main() {
         revoke::MODELS,
         tally::MODELS,
         scope::MODELS,
+        spawned::MODELS,
     ]
     .concat();
     let mut arguments = std::env::args().skip(1);
