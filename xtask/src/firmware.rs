@@ -57,6 +57,7 @@ const PARTS: &[&str] = &[
     "suite-lines",
     "suite-engine",
     "suite-scopes",
+    "suite-joins",
     "suite-flights",
     "suite-relays",
     "suite-hostile",

@@ -346,11 +346,9 @@ where
         if this.stage.at() != At::Running {
             return false;
         }
-        // Before the call, in which a waker may panic.
-        *this.told = Some(reason);
         let first = scope.enter().cancel(reason);
-        if !first {
-            *this.told = None;
+        if first {
+            *this.told = Some(reason);
         }
         first
     }

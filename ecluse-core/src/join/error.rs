@@ -197,7 +197,7 @@ impl<E: fmt::Display, S> fmt::Display for JoinError<E, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(failed) => failed.fmt(f),
-            Self::Cancelled(cancelled) => cancelled.fmt(f),
+            Self::Cancelled(_) => f.write_str("ended by a cancel from outside"),
         }
     }
 }
@@ -240,7 +240,7 @@ impl<E: fmt::Display> fmt::Display for Stopped<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(error) => error.fmt(f),
-            Self::Cancelled(cancelled) => cancelled.fmt(f),
+            Self::Cancelled(_) => f.write_str("ended by a cancel"),
         }
     }
 }

@@ -372,7 +372,8 @@ where
         };
         let told = part.told();
         match part.outcome() {
-            Some(Ok(())) if R::VALUE_WINS => {
+            // In a race an error may have won.
+            Some(Ok(())) if R::VALUE_WINS && !(R::ERROR_ENDS && self.end.first.is_some()) => {
                 self.end.winner.get_or_insert(index);
                 self.stop(Kind::Sibling);
             }
@@ -399,7 +400,7 @@ where
             if R::ERROR_ENDS {
                 self.end.winner.get_or_insert(index);
             }
-        } else if self.end.first.is_none() {
+        } else if self.end.first.is_none() && self.end.winner.is_none() {
             self.end.first = Some(index);
         } else {
             self.end.later += 1;

@@ -14,6 +14,8 @@ mod detached;
 #[cfg(ecluse_loom)]
 mod flight;
 #[cfg(ecluse_loom)]
+mod join;
+#[cfg(ecluse_loom)]
 mod kit;
 #[cfg(ecluse_loom)]
 mod line;
@@ -51,6 +53,7 @@ fn main() {
         tally::MODELS,
         scope::MODELS,
         spawned::MODELS,
+        join::MODELS,
     ]
     .concat();
     let mut arguments = std::env::args().skip(1);

@@ -67,7 +67,29 @@ fn a_child_cancels_the_outer_scope() {
     let error = over(poll(pin!(all))).unwrap_err();
     assert!(matches!(error, JoinError::Cancelled(why) if why.reason().kind() == Kind::Shutdown));
     assert!(!begun.get());
-    // By force: it has that one poll.
+    // By force, before and after the poll of another one: each has one in which to see it.
+    let root = <Root>::new();
+    let seen = Cell::new(0);
+    let sees = || {
+        async |cx: Cx<'_>| {
+            cx.forced().await;
+            seen.set(seen.get() + 1);
+            Ended::Ok(())
+        }
+    };
+    let mut settled = pin!(root.cx().settle((
+        sees(),
+        async |_: Cx<'_>| {
+            turns(1).await;
+            root.force(Kind::Shutdown);
+            Ended::Ok(())
+        },
+        sees(),
+    )));
+    assert!(poll(settled.as_mut()).is_pending());
+    assert_eq!(over(poll(settled)), (Ok(()), Ok(()), Ok(())));
+    assert_eq!(seen.get(), 2);
+    // One that does not hear has that poll, too, and is dropped.
     let root = <Root>::new();
     let mut settled = pin!(root.cx().settle((
         async |_: Cx<'_>| {
@@ -147,4 +169,27 @@ fn wakers_come_back_into_the_tree() {
         }
         assert_eq!((root.attached(), striker.live()), (0, 0));
     }
+}
+
+#[test]
+fn what_is_printed() {
+    let root = <Root>::new();
+    root.cancel(Kind::Shutdown);
+    let none: Result<_, JoinError<std::io::Error>> = over(poll(pin!(
+        root.cx().all([pending::<std::io::Result<()>>()])
+    )));
+    let cancelled = none.unwrap_err();
+    assert_eq!(cancelled.to_string(), "ended by a cancel from outside");
+    let source = std::error::Error::source(&cancelled).expect("why");
+    assert_eq!(source.to_string(), "cancelled: shutting down");
+    let root = <Root>::new();
+    let fails = |text| ready(Err::<(), _>(std::io::Error::other(text)));
+    let failed = over(poll(pin!(root.cx().first([
+        fails("a"),
+        fails("b"),
+        fails("c")
+    ]))));
+    assert_eq!(failed.unwrap_err().to_string(), "a (and 2 errors more)");
+    let joining = root.cx().concurrently(fails("a"), fails("b"));
+    assert!(format!("{joining:?}").contains("over: false"));
 }

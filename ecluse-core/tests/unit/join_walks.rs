@@ -401,6 +401,36 @@ fn j04_the_first_to_settle_wins_and_the_losers_clean_up() {
     assert!(poll(race.as_mut()).is_pending());
     let error = over(poll(race)).unwrap_err();
     assert_eq!((error.first(), error.later()), (Some(&Fault::Own(1)), 1));
+    // Also if a loser finishes well in spite of it; and the error of one that lost is collected.
+    for wins in [Err(Fault::Own(1)), Ok(1)] {
+        let mut seen = Vec::new();
+        {
+            let mut race = pin!(
+                root.cx()
+                    .race((
+                        async |cx: Cx<'_>| {
+                            cx.cancelled().await;
+                            Ended::Ok(2)
+                        },
+                        async |cx: Cx<'_>| {
+                            cx.cancelled().await;
+                            Err(Fault::Own(3))
+                        },
+                        async {
+                            turns(1).await;
+                            wins
+                        },
+                    ))
+                    .collecting(|error| seen.push(error))
+            );
+            assert!(poll(race.as_mut()).is_pending());
+            match (over(poll(race)), wins) {
+                (Err(error), Err(won)) => assert_eq!(error.first(), Some(&won)),
+                (ended, wins) => assert_eq!(ended.ok(), wins.ok()),
+            }
+        }
+        assert_eq!(seen, [Fault::Own(3)]);
+    }
     // The winner's value is kept although the outer scope goes meanwhile.
     let mut race = pin!(
         root.cx()

@@ -19,6 +19,7 @@ pub(crate) mod hostile_line;
 pub(crate) mod hostile_relay;
 pub(crate) mod input;
 pub(crate) mod interrupt;
+pub(crate) mod join;
 pub(crate) mod load;
 pub(crate) mod panics;
 pub(crate) mod priority;
@@ -37,6 +38,8 @@ suite! {
     Engine: revoke, bounds, forgotten, blocking, panics, spawned;
     /// The cancellation tree.
     Scopes: scope, scope_guard, scope_body, scope_shared;
+    /// Structured concurrency.
+    Joins: join;
     /// Hostile wakers, random histories, traces.
     Hostile: hostile, hostile_line, trace, histories;
     /// Permits.
