@@ -64,6 +64,9 @@ pub type Channel<T, const N: usize> = ecluse_core::Channel<T, N, CriticalSection
 /// [`ecluse_core::Admission`] under a critical section.
 pub type Admission<P = admission::Fifo, O = ()> = ecluse_core::Admission<P, CriticalSection, O>;
 
+/// [`ecluse_core::FlushTable`] under a critical section.
+pub type FlushTable<T, const N: usize> = ecluse_core::FlushTable<T, N, CriticalSection>;
+
 /// [`ecluse_core::runtime::Tally`] under a critical section.
 pub type Tally = ecluse_core::runtime::Tally<CriticalSection>;
 

@@ -6,3 +6,4 @@
 #![allow(clippy::std_instead_of_core, reason = "tests have std")]
 
 mod admission;
+mod flush;
