@@ -283,10 +283,13 @@ fn a_key_that_is_remembered_anew_keeps_its_own_place() {
     assert!(alone(1) && alone(2));
 }
 
-/// A timer that does something when it is over, which is at its second poll.
-struct Last(Rc<RefCell<Option<Box<dyn FnOnce()>>>>);
+/// What is done once.
+type Deed = Rc<RefCell<Option<Box<dyn FnOnce()>>>>;
 
-struct LastSleep(Rc<RefCell<Option<Box<dyn FnOnce()>>>>, bool);
+/// A timer that does something when it is over, which is at its second poll.
+struct Last(Deed);
+
+struct LastSleep(Deed, bool);
 
 impl Clock for Last {
     type Instant = u64;
@@ -316,7 +319,9 @@ impl Future for LastSleep {
             return Poll::Pending;
         }
         let act = self.0.borrow_mut().take();
-        act.map(|act| act());
+        if let Some(act) = act {
+            act();
+        }
         Poll::Ready(())
     }
 }
@@ -337,7 +342,7 @@ fn a_flight_that_ends_at_the_last_moment_is_not_missed() {
             }
         }));
         assert!(poll(leader.as_mut()).is_pending());
-        let at_last = Rc::new(RefCell::new(None::<Box<dyn FnOnce()>>));
+        let at_last = Deed::default();
         let mut follower = pin!(
             flight
                 .run(|| async { 9 })
