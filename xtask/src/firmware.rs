@@ -62,6 +62,8 @@ const PARTS: &[&str] = &[
     "suite-relays",
     "suite-hostile",
     "suite-admissions",
+    "suite-channels",
+    "suite-hostile-channels",
     "suite-on-chips",
 ];
 

@@ -290,7 +290,13 @@ impl<R: ChannelRef, P: Place<R::Item>> Sending<R, P> {
 
 impl<R: ChannelRef, P: Place<R::Item>> FusedFuture for Sending<R, P> {
     fn is_terminated(&self) -> bool {
-        self.state == State::Over
+        match (self.state, &self.stage) {
+            (State::Fresh, _) => false,
+            (State::Over, _) => true,
+            // (Not waiting any more without its end: a panic has ended it.)
+            (State::Waiting, Stage::Room { wait }) => wait.is_terminated(),
+            (State::Waiting, Stage::Taken { wait }) => wait.is_terminated(),
+        }
     }
 }
 

@@ -16,7 +16,9 @@ pub(crate) mod engine;
 
 // An image of firmware names the parts that it holds.
 pub use cases::{Claims, Lines};
-pub use engine::{Admissions, Engine, Flights, Hostile, Joins, OnChips, Relays, Scopes};
+pub use engine::{
+    Admissions, Channels, Engine, Flights, Hostile, HostileChannels, Joins, OnChips, Relays, Scopes,
+};
 
 /// All parts.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 pub(crate) mod admission;
 pub(crate) mod blocking;
 pub(crate) mod bounds;
+pub(crate) mod channel;
 pub(crate) mod detached;
 pub(crate) mod flight;
 pub(crate) mod flight_bounds;
@@ -14,6 +15,7 @@ pub(crate) mod group;
 pub(crate) mod histories;
 pub(crate) mod hostile;
 pub(crate) mod hostile_admission;
+pub(crate) mod hostile_channel;
 pub(crate) mod hostile_flight;
 pub(crate) mod hostile_line;
 pub(crate) mod hostile_relay;
@@ -44,6 +46,10 @@ suite! {
     Hostile: hostile, hostile_line, trace, histories;
     /// Permits.
     Admissions: admission, hostile_admission;
+    /// Channels.
+    Channels: channel;
+    /// Hostile wakers at channels.
+    HostileChannels: hostile_channel;
     /// Flights and groups.
     Flights: flight, flight_lost, flight_bounds, group, detached, hostile_flight;
     /// Half-done runs that go on, values that are kept, values that expire.
