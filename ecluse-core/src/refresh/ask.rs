@@ -44,18 +44,28 @@ where
         M: FnOnce() -> F,
         F: Future<Output = Result<Minted<T>, E>>,
     {
-        Get::new(async move { self.ask(make).await.map(Current::from) })
+        Get::new(async move {
+            // A hit needs none of the rest.
+            if let Some(current) = self.hit() {
+                return Ok(current);
+            }
+            match self.begin() {
+                ControlFlow::Break(end) => end.map(Current::from),
+                ControlFlow::Continue(seen) => self.ask(seen, make).await.map(Current::from),
+            }
+        })
     }
 
-    pub(super) async fn ask<M, F>(&self, make: M) -> Result<Held<T, C::Instant>, NoValue<E>>
+    /// Goes on where [`begin`](Refresher::begin) has found nothing that can be said at once.
+    pub(super) async fn ask<M, F>(
+        &self,
+        mut seen: Option<usize>,
+        make: M,
+    ) -> Result<Held<T, C::Instant>, NoValue<E>>
     where
         M: FnOnce() -> F,
         F: Future<Output = Result<Minted<T>, E>>,
     {
-        let mut seen = match self.begin() {
-            ControlFlow::Continue(seen) => seen,
-            ControlFlow::Break(end) => return end,
-        };
         let mut make = Some(make);
         // Each round waits for another's mint; it ends at the latest when this caller leads.
         loop {
@@ -75,6 +85,7 @@ where
 
     /// What can be said at once; else, which valid value is to be replaced.
     #[expect(clippy::type_complexity, reason = "it is what `ask` gives, or not yet")]
+    #[inline]
     pub(super) fn begin(
         &self,
     ) -> ControlFlow<Result<Held<T, C::Instant>, NoValue<E>>, Option<usize>> {
@@ -125,6 +136,9 @@ where
     /// The valid value, if there is one; never mints, and waits for nobody.
     #[must_use]
     pub fn peek(&self) -> Option<Current<T>> {
+        if let Some(current) = self.hit() {
+            return Some(current);
+        }
         match self.look() {
             Look::Fresh(held) | Look::Due(held) => Some(held.into()),
             Look::Nothing => None,
@@ -142,7 +156,10 @@ where
         F: Future<Output = Result<Minted<T>, E>>,
     {
         Get::new(async move {
-            self.ask(make).await?;
+            match self.begin() {
+                ControlFlow::Break(end) => drop(end?),
+                ControlFlow::Continue(seen) => drop(self.ask(seen, make).await?),
+            }
             Ok(self)
         })
     }

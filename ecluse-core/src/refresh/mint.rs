@@ -3,7 +3,8 @@
 use core::future::Future;
 
 use super::{
-    Hear, Held, Look, Mint, Minted, NoValue, Refresher, Step, Version, health::Health, next, side,
+    Hear, Held, Look, Mint, Minted, NoValue, Refresher, Step, Version, health::Health, next,
+    shelf::Shut, side,
 };
 use crate::{
     runtime::Clock,
@@ -44,7 +45,16 @@ where
             early: seen.is_some(),
         });
         match make().await {
-            Ok(minted) => self.publish(minted, began).await,
+            Ok(minted) => {
+                // Relaxed: but for its low bit, which is no matter here, only this flight changes it.
+                let version = next(self.version.load(Ordering::Relaxed));
+                // The last wait (X4). What is not at hand across it takes no room in the future.
+                match self.shelf.clear(side(version)).await {
+                    Some(place) => self.publish(minted, began, version, place),
+                    // (X1: nobody else is writing.)
+                    None => Err(NoValue::Expired),
+                }
+            }
             Err(error) => {
                 self.fail();
                 Err(NoValue::Failed(error))
@@ -53,10 +63,12 @@ where
     }
 
     /// Puts a new value on the shelf.
-    pub(super) async fn publish(
+    fn publish(
         &self,
         minted: Minted<T>,
         began: C::Instant,
+        version: usize,
+        place: Shut<'_, Held<T, C::Instant>, L>,
     ) -> Mint<T, E, C::Instant> {
         let now = self.clock.now();
         // (The clock may have gone back meanwhile: on the safe side.)
@@ -73,8 +85,6 @@ where
             let after = self.policy.refresh_after(lifetime, random);
             self.clock.after(began, after)
         });
-        // Relaxed: but for its low bit, which is no matter here, only this flight changes it.
-        let version = next(self.version.load(Ordering::Relaxed));
         let held = Held {
             value: minted.value,
             version,
@@ -82,7 +92,7 @@ where
             expires,
             refreshes,
         };
-        let spare = self.shelf.put(side(version), held.clone()).await;
+        let spare = place.set(Some(held.clone()));
         let closes = self.health.with(|health| {
             let closes = self.policy.opens(health.in_a_row);
             **health = Health {

@@ -12,7 +12,7 @@
 //! | `hear` | what happens, and who is told |
 //! | `health` | the breaker and the counts |
 //! | `reader` | a handle with a clone of its own |
-//! | `shelf` | the two places of the value (B1) |
+//! | `shelf` | the two places of the value (B1 to B3) |
 //!
 //! Invariants:
 //! - **X1** A mint runs in the refresher's only flight, so there is one at a time. It looks at the
@@ -21,7 +21,10 @@
 //! - **X3** `version` is that of the last value, odd; or one less once that was refused. Its second bit
 //!   says where on the shelf the value is. It is stored under the health's lock, after the value was
 //!   put where nobody looks yet. A load of it is a hint: what is found there says which it is, and who
-//!   finds another loads it again under that lock, so that each turn of a reader is a publication.
+//!   finds another, or nothing that is valid, loads it again under that lock before it believes that.
+//!   So each turn of a reader is a publication. All accesses are Relaxed: what a value says is passed on
+//!   by its side's gate (B2); that a refused version does not come back to who knows of that, and that
+//!   nobody goes back, is coherence; and a minter comes after the one before by the flight.
 //! - **X4** Each decision about time is made by a reading of the clock that was taken after the last
 //!   wait.
 //! - **X5** Whoever can be served waits for no mint but its own.
@@ -213,24 +216,46 @@ impl<T: Clone, E, C: Clock, L: Lock, O> Refresher<T, E, C, L, O> {
         // Relaxed: a hint (X3).
         let mut version = self.version.load(Ordering::Relaxed);
         loop {
-            if version & VALID == 0 {
-                return Look::Nothing;
-            }
-            let look = self.shelf.read(side(version), |held| {
-                let held = held.filter(|held| held.version == version)?;
-                Some(if held.has_expired(now) {
-                    Look::Nothing
-                } else if held.is_due(now) {
-                    Look::Due(held.clone())
-                } else {
-                    Look::Fresh(held.clone())
-                })
-            });
-            if let Some(Some(look)) = look {
+            let found = if version & VALID == 0 {
+                Some(None)
+            } else {
+                let looked = self.shelf.read(side(version), |held| {
+                    let held = held.filter(|held| held.version == version)?;
+                    Some(if held.has_expired(now) {
+                        None
+                    } else if held.is_due(now) {
+                        Some(Look::Due(held.clone()))
+                    } else {
+                        Some(Look::Fresh(held.clone()))
+                    })
+                });
+                looked.flatten()
+            };
+            if let Some(Some(look)) = found {
                 return look;
             }
-            version = self.reload();
+            let latest = self.reload();
+            if found.is_some() && latest == version {
+                return Look::Nothing;
+            }
+            version = latest;
         }
+    }
+
+    /// The value, if nothing at all is to be done about it.
+    #[inline(always)]
+    fn hit(&self) -> Option<Current<T>> {
+        let now = self.clock.now();
+        // Relaxed: a hint (X3).
+        let version = self.version.load(Ordering::Relaxed);
+        let hit = self.shelf.read(side(version), |held| {
+            let held = held.filter(|held| held.version == version)?;
+            (!held.has_expired(now) && !held.is_due(now)).then(|| Current {
+                value: held.value.clone(),
+                version: Version(version),
+            })
+        });
+        hit.flatten()
     }
 
     /// The version, after whatever made the last load stale.

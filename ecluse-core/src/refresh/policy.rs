@@ -59,6 +59,9 @@ impl Policy {
 
     /// After `threshold` failures in a row nobody tries for `cool_down` (at least once is tried: zero
     /// is taken for one); then one probe is let through. Each failed probe opens it again.
+    ///
+    /// So the callers' number is no matter: in an outage of ten minutes, with a thousand who each ask
+    /// once a second, [`Policy::new`] mints 22 times; 19 times if each mint takes five seconds to fail.
     #[must_use]
     pub const fn breaker(mut self, threshold: u32, cool_down: Duration) -> Self {
         self.threshold = threshold;

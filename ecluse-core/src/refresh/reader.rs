@@ -1,6 +1,6 @@
 //! `Reader`: a handle with a clone of its own, for those who ask often.
 
-use core::{fmt, future::Future};
+use core::{fmt, future::Future, ops::ControlFlow};
 
 use super::{Current, Get, Hear, Held, Minted, NoValue, Refresher, Version};
 use crate::{
@@ -91,7 +91,11 @@ impl<R: RefresherRef> Reader<R> {
     {
         Get::new(async move {
             if self.peek().is_none() {
-                self.held = Some(self.refresher.refresher().ask(make).await?);
+                let refresher = self.refresher.refresher();
+                self.held = Some(match refresher.begin() {
+                    ControlFlow::Break(end) => end?,
+                    ControlFlow::Continue(seen) => refresher.ask(seen, make).await?,
+                });
             }
             match &self.held {
                 Some(held) => Ok(&held.value),

@@ -1,7 +1,7 @@
 //! The claim word: one `usize` that says whether a thing is held, awaited or over.
 //!
-//! With CAS there are two kinds of writers: free ones ([`Word::swap_free`]) and the holder of the
-//! list lock. Without CAS (thumbv6m) *every* write happens under the list lock and loads stay free:
+//! With CAS there are two kinds of writers: free ones ([`Word::swap_free`], [`Word::add_free`]) and
+//! the holder of the list lock. Without CAS (thumbv6m) *every* write happens under the list lock and loads stay free:
 //! the same calls, the same protocol, one critical section a transition.
 //!
 //! Invariant **S2**: [`Word::store_locked`] is called only where the protocol says that no free
@@ -42,6 +42,29 @@ impl Word {
         }
         #[cfg(not(all(target_has_atomic = "ptr", not(ecluse_no_cas))))]
         lock.with(|held| self.swap_locked(held, from, to, success, failure))
+    }
+
+    /// Adds `by`, wrapping, without holding the lock; gives what was there.
+    #[inline(always)]
+    pub(crate) fn add_free<L: Lock, T>(
+        &self,
+        lock: &Protected<L, T>,
+        by: usize,
+        order: Ordering,
+    ) -> usize {
+        #[cfg(all(target_has_atomic = "ptr", not(ecluse_no_cas)))]
+        {
+            let _ = lock;
+            self.0.fetch_add(by, order)
+        }
+        #[cfg(not(all(target_has_atomic = "ptr", not(ecluse_no_cas))))]
+        lock.with(|held| {
+            // As in `swap_locked`.
+            let _ = order;
+            let before = self.0.load(Ordering::Acquire);
+            self.store_locked(held, before.wrapping_add(by), Ordering::Release);
+            before
+        })
     }
 
     /// Changes `from` to `to` beside free writers, with the lock held. Fails as `swap_free` does.

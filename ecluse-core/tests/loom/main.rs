@@ -20,6 +20,8 @@ mod kit;
 #[cfg(ecluse_loom)]
 mod line;
 #[cfg(ecluse_loom)]
+mod refresh;
+#[cfg(ecluse_loom)]
 mod relay;
 #[cfg(ecluse_loom)]
 mod revoke;
@@ -48,6 +50,7 @@ fn main() {
         flight::MODELS,
         slot::MODELS,
         line::MODELS,
+        refresh::MODELS,
         relay::MODELS,
         revoke::MODELS,
         tally::MODELS,

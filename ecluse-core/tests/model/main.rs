@@ -7,3 +7,4 @@
 
 mod admission;
 mod flush;
+mod refresh;

@@ -11,6 +11,7 @@
 //! | `forgotten` | futures and claims that are never dropped |
 //! | `stress_flight` | threads at one hot key, cancelled at random |
 //! | `tickets` | `Tally`, `Ticket`, `Inline` |
+//! | `outage` | ten minutes without a token endpoint: how often it is asked |
 //! | `bounds` | deadlines and stall bounds on a clock that is moved by hand |
 //! | `scope_tree`, `scope_bodies`, `scope_view` | the cancellation tree step by step; what runs under a scope; the tree, printed |
 //! | `join_walks`, `join_hostile`, `join_panics` | joined children: who ends whom, what comes out; forgotten ones; panics |
@@ -41,6 +42,7 @@ mod join_hostile;
 #[cfg(feature = "std")]
 mod join_panics;
 mod join_walks;
+mod outage;
 mod pins;
 mod revoke;
 mod scope_bodies;

@@ -11,6 +11,8 @@ mod heap;
 mod measure;
 mod peers;
 mod permits;
+mod refresh;
+mod tokens;
 mod tree;
 mod uncontended;
 mod waiters;
@@ -50,6 +52,7 @@ const GROUPS: &[Group] = &[
     ("follower-cancel", flights::cancel),
     ("tree", tree::run),
     ("permits", permits::run),
+    ("refresh", refresh::run),
 ];
 
 fn main() -> Result<()> {
