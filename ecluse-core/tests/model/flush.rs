@@ -285,6 +285,10 @@ impl Wake for Entry {
 }
 
 type Boxed<F> = Pin<Box<F>>;
+/// A flush, and the request that it found.
+type Asked<'a, P> = (Option<usize>, Boxed<Flush<&'a Table<P>>>);
+/// A listener, with its waker and the session that it belongs to.
+type Listener<'a, P> = (usize, usize, Boxed<Flushed<&'a Table<P>>>);
 
 struct Walk<'a, P: Places<Tag = u8>> {
     table: &'a Table<P>,
@@ -292,10 +296,9 @@ struct Walk<'a, P: Places<Tag = u8>> {
     log: Arc<Log>,
     wakers: usize,
     requests: Vec<(usize, Request<&'a Table<P>>)>,
-    flushes: Vec<(Option<usize>, Boxed<Flush<&'a Table<P>>>)>,
+    flushes: Vec<Asked<'a, P>>,
     replies: Vec<(Option<usize>, Reply<&'a Table<P>>)>,
-    /// With the session that they belong to.
-    listeners: Vec<(usize, usize, Boxed<Flushed<&'a Table<P>>>)>,
+    listeners: Vec<Listener<'a, P>>,
     cleared: Vec<(usize, Boxed<Cleared<&'a Table<P>>>)>,
     /// Who waits by which waker for what to come.
     queued: BTreeMap<usize, Awaited>,
