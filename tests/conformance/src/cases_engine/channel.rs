@@ -124,7 +124,7 @@ fn parties<R: Runtime, F: core::future::Future + Send + 'static, const M: usize>
 
 #[track_caller]
 fn received<T: Freight, const N: usize>(channel: Static<T, N>) -> u32 {
-    channel.try_receive().ok().expect("an item").number()
+    channel.try_receive().expect("an item").number()
 }
 
 #[track_caller]
@@ -415,12 +415,12 @@ async fn sums<R: Runtime, T: Freight, const N: usize>(rt: R) {
 async fn reserved<R: Runtime, T: Freight>(rt: R) {
     let channel = new::<_, T, 2>(rt);
     let [sender] = parties::<_, _, 1>(rt);
-    let late = channel.reserve().await.ok().expect("room");
+    let late = channel.reserve().await.expect("room");
     send(channel, 1..2);
     assert_eq!(channel.try_reserve().err(), Some(TryReserveError::Full));
     late.send(T::new(2));
     assert_eq!([received(channel), received(channel)], [1, 2]);
-    let [one, two] = [(); 2].map(|()| channel.try_reserve().ok().expect("room"));
+    let [one, two] = [(); 2].map(|()| channel.try_reserve().expect("room"));
     sender.enlist(channel.send(T::new(3)));
     drop(two);
     assert!(sender.told().is_ok());
@@ -467,7 +467,7 @@ async fn end_waits<R: Runtime, T: Freight>(rt: R) {
     let [a, b] = parties::<_, _, 2>(rt);
     a.enlist(channel.receive());
     b.enlist(channel.receive());
-    let permit = channel.try_reserve().ok().expect("room");
+    let permit = channel.try_reserve().expect("room");
     channel.close();
     assert_eq!((a.wakes(), b.wakes()), (0, 0));
     permit.send(T::new(1));
