@@ -60,6 +60,7 @@ const PARTS: &[&str] = &[
     "suite-joins",
     "suite-flights",
     "suite-relays",
+    "suite-requests",
     "suite-hostile",
     "suite-admissions",
     "suite-channels",

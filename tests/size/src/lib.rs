@@ -13,6 +13,7 @@ use ecluse_core::{
     cancel::CancelWait,
     claim::Claiming,
     flight::{Promote, Relay, ToTurn},
+    flush::{Flush, FlushTable, Reply, Request},
     line::HoldEnd,
     runtime::{Clock, Inline},
 };
@@ -36,6 +37,10 @@ type MemberOf<L> = Wait<ToTurn<&'static GroupOf<L>>>;
 type OnceOf<L> = Once<usize, L>;
 /// With room for a future of 64 bytes.
 type RelayOf<L> = Relay<Inline<64, usize>, L>;
+type FlushTableOf<L> = FlushTable<u16, 8, L>;
+type RequestOf<L> = Request<&'static FlushTableOf<L>>;
+type ReplyOf<L> = Reply<&'static FlushTableOf<L>>;
+type FlushOf<L> = Flush<&'static FlushTableOf<L>>;
 type RefresherOf<L> = Refresher<usize, usize, Ticks, L>;
 
 /// A clock of 64 bits.
@@ -77,6 +82,10 @@ macro_rules! each {
             ECLUSE_SIZE_ONCE: OnceOf,
             ECLUSE_SIZE_RELAY: RelayOf,
             ECLUSE_SIZE_REFRESHER: RefresherOf,
+            ECLUSE_SIZE_FLUSH_TABLE: FlushTableOf,
+            ECLUSE_SIZE_REQUEST: RequestOf,
+            ECLUSE_SIZE_REPLY: ReplyOf,
+            ECLUSE_SIZE_FLUSH: FlushOf,
             ECLUSE_SIZE_ROOT: RootOf,
             ECLUSE_SIZE_SCOPE: ScopeOf,
             ECLUSE_SIZE_CANCEL_WAIT: CancelWaitOf,

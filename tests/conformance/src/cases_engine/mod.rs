@@ -10,6 +10,7 @@ pub(crate) mod flight;
 pub(crate) mod flight_bounds;
 pub(crate) mod flight_lost;
 pub(crate) mod flight_parts;
+pub(crate) mod flush;
 pub(crate) mod forgotten;
 pub(crate) mod group;
 pub(crate) mod histories;
@@ -17,6 +18,7 @@ pub(crate) mod hostile;
 pub(crate) mod hostile_admission;
 pub(crate) mod hostile_channel;
 pub(crate) mod hostile_flight;
+pub(crate) mod hostile_flush;
 pub(crate) mod hostile_line;
 pub(crate) mod hostile_relay;
 pub(crate) mod input;
@@ -54,6 +56,8 @@ suite! {
     Flights: flight, flight_lost, flight_bounds, group, detached, hostile_flight;
     /// Half-done runs that go on, values that are kept, values that expire.
     Relays: relay, hostile_relay, refresh;
+    /// Requests in flight.
+    Requests: flush, hostile_flush;
     /// What chips are like.
     OnChips: interrupt, priority, load, input;
 }
