@@ -14,6 +14,8 @@ mod detached;
 #[cfg(ecluse_loom)]
 mod flight;
 #[cfg(ecluse_loom)]
+mod flush;
+#[cfg(ecluse_loom)]
 mod join;
 #[cfg(ecluse_loom)]
 mod kit;
@@ -48,6 +50,7 @@ fn main() {
         admission::MODELS,
         detached::MODELS,
         flight::MODELS,
+        flush::MODELS,
         slot::MODELS,
         line::MODELS,
         refresh::MODELS,

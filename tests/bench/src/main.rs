@@ -7,6 +7,7 @@
 use critical_section as _; // its `std` implementation
 
 mod flights;
+mod flush;
 mod heap;
 mod measure;
 mod peers;
@@ -53,6 +54,7 @@ const GROUPS: &[Group] = &[
     ("tree", tree::run),
     ("permits", permits::run),
     ("refresh", refresh::run),
+    ("flush", flush::run),
 ];
 
 fn main() -> Result<()> {
