@@ -5,17 +5,21 @@ use std::{
     future::{Future, pending},
     pin::{Pin, pin},
     sync::Arc,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     task::{Context, Poll, Waker},
 };
 
 use ecluse_embassy::{
-    AcquireOutcome, EmbassyTimer, Flight, Group, Line, LineStatus, Outcome, Pool, Revocable, Slot,
-    SlotExt, Tally, Ticket, TimedOut, Token, WaitExt,
+    AcquireOutcome, EmbassyTimer, Flight, Group, Line, LineStatus, Outcome, Pool, Revocable, Root,
+    ScopePlace, ScopePool, SharedScope, Slot, SlotExt, Tally, Ticket, TimedOut, Token, WaitExt,
+    cancel::Kind,
     runtime::{Clock, Inline, Spawn, SpawnError},
 };
 use embassy_executor::{Executor, SendSpawner, raw::TaskStorage};
-use embassy_futures::select::{Either, select};
+use embassy_futures::{
+    select::{Either, select},
+    yield_now,
+};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -182,5 +186,67 @@ fn a_cancelled_tally_ends_tasks_without_an_abort() {
         TALLY.joined().within(BOUND).await.unwrap();
         assert!(!SLOT.is_claimed());
         assert_eq!(TALLY.lost(), 1);
+    });
+}
+
+/// What embassy's own tasks cannot: be cancelled, joined and started again (their issue #3197).
+#[test]
+fn pooled_tasks_are_cancelled_joined_and_started_again() {
+    static PROGRAM: Root = Root::new();
+    static RADIO: ScopePlace = ScopePlace::new();
+    static TASKS: ScopePool<Inline<256>, 2> = ScopePool::new();
+    static STARTED: AtomicUsize = AtomicUsize::new(0);
+    static ENDED: AtomicUsize = AtomicUsize::new(0);
+
+    /// Counts its end, however it comes.
+    struct Ends;
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            ENDED.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    run(|spawner| async move {
+        let tasks = TASKS.on(spawner);
+        for round in 1..=3 {
+            let radio = PROGRAM.child_named_in(&RADIO, "radio").unwrap();
+            let listens = |scope: SharedScope| {
+                Inline::new(async move {
+                    let _ends = Ends;
+                    STARTED.fetch_add(1, Ordering::SeqCst);
+                    scope.cx().cancelled().await;
+                })
+            };
+            let deaf = |_| {
+                Inline::new(async {
+                    let _ends = Ends;
+                    STARTED.fetch_add(1, Ordering::SeqCst);
+                    pending().await
+                })
+            };
+            radio.spawn(&tasks, listens).unwrap();
+            radio.spawn(&tasks, deaf).unwrap();
+            let refused = radio.spawn(&tasks, listens);
+            assert!(matches!(refused, Err(SpawnError::Busy(_))), "two places");
+            assert_eq!((radio.live(), radio.lost()), (2, 0));
+            while STARTED.load(Ordering::SeqCst) < 2 * round {
+                yield_now().await;
+            }
+            assert!(radio.cancel(Kind::Explicit));
+            while ENDED.load(Ordering::SeqCst) < 2 * round - 1 {
+                yield_now().await;
+            }
+            assert_eq!(radio.live(), 1, "one does not listen");
+            let late = radio.spawn(&tasks, listens);
+            assert!(matches!(late, Err(SpawnError::Refused(_))));
+            assert!(radio.force(Kind::Limit));
+            radio.joined().within(BOUND).await.unwrap();
+            assert_eq!(ENDED.load(Ordering::SeqCst), 2 * round);
+            assert_eq!((radio.live(), radio.lost()), (0, 1));
+            // The last handle: the place is free for the next round.
+            drop(radio);
+            assert!(!RADIO.is_taken());
+        }
+        assert_eq!(PROGRAM.attached(), 0);
     });
 }

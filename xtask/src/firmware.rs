@@ -58,6 +58,7 @@ const PARTS: &[&str] = &[
     "suite-engine",
     "suite-scopes",
     "suite-joins",
+    "suite-spawned",
     "suite-flights",
     "suite-relays",
     "suite-requests",

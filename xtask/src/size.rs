@@ -48,6 +48,8 @@ const ROWS: &[(&str, &str, Option<&str>)] = &[
     ("a tree's Root", "ROOT", None),
     ("Scope", "SCOPE", None),
     ("a cancel's Wait", "CANCEL_WAIT", None),
+    ("a scope's ScopePlace", "SCOPE_PLACE", None),
+    ("a child's Ticket, without its future", "CHILD", None),
 ];
 
 const NODE: &str = "of a claim's Wait: its node";

@@ -10,12 +10,12 @@ use ecluse_core::{
     Admission, Claim, CriticalSection, Flight, Group, Handoff, Line, Once, Permit, Refresher, Root,
     Scope, Slot, Token, Wait,
     admission::{Acquiring, Fifo},
-    cancel::CancelWait,
+    cancel::{CancelWait, Member, ScopePlace},
     claim::Claiming,
     flight::{Promote, Relay, ToTurn},
     flush::{Flush, FlushTable, Reply, Request},
     line::HoldEnd,
-    runtime::{Clock, Inline},
+    runtime::{Clock, Inline, Ticket},
 };
 
 type SlotOf<L> = Slot<Handoff, L>;
@@ -27,6 +27,8 @@ type HoldWaitOf<L> = HoldEnd<&'static LineOf<L>>;
 type RootOf<L> = Root<L>;
 type ScopeOf<L> = Scope<'static, L>;
 type CancelWaitOf<L> = CancelWait<'static, L>;
+type ScopePlaceOf<L> = ScopePlace<L>;
+type ChildOf<L> = Ticket<(), Member<L>>;
 type AdmissionOf<L> = Admission<Fifo, L>;
 type PermitOf<L> = Permit<&'static AdmissionOf<L>>;
 type PermitWaitOf<L> = Acquiring<&'static AdmissionOf<L>>;
@@ -89,6 +91,8 @@ macro_rules! each {
             ECLUSE_SIZE_ROOT: RootOf,
             ECLUSE_SIZE_SCOPE: ScopeOf,
             ECLUSE_SIZE_CANCEL_WAIT: CancelWaitOf,
+            ECLUSE_SIZE_SCOPE_PLACE: ScopePlaceOf,
+            ECLUSE_SIZE_CHILD: ChildOf,
         }
     };
 }

@@ -24,6 +24,7 @@ pub(crate) mod hostile_relay;
 pub(crate) mod input;
 pub(crate) mod interrupt;
 pub(crate) mod join;
+pub(crate) mod join_spawned;
 pub(crate) mod load;
 pub(crate) mod panics;
 pub(crate) mod priority;
@@ -44,6 +45,8 @@ suite! {
     Scopes: scope, scope_guard, scope_body, scope_shared;
     /// Structured concurrency.
     Joins: join;
+    /// Scopes that spawn.
+    Spawned: join_spawned;
     /// Hostile wakers, random histories, traces.
     Hostile: hostile, hostile_line, trace, histories;
     /// Permits.
