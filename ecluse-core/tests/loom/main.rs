@@ -10,6 +10,8 @@
 #[cfg(ecluse_loom)]
 mod admission;
 #[cfg(ecluse_loom)]
+mod channel;
+#[cfg(ecluse_loom)]
 mod detached;
 #[cfg(ecluse_loom)]
 mod flight;
@@ -48,6 +50,7 @@ fn main() {
 
     let models: Vec<(&str, fn())> = [
         admission::MODELS,
+        channel::MODELS,
         detached::MODELS,
         flight::MODELS,
         flush::MODELS,

@@ -6,6 +6,7 @@
 
 use critical_section as _; // its `std` implementation
 
+mod channels;
 mod flights;
 mod flush;
 mod heap;
@@ -55,6 +56,7 @@ const GROUPS: &[Group] = &[
     ("permits", permits::run),
     ("refresh", refresh::run),
     ("flush", flush::run),
+    ("channels", channels::run),
 ];
 
 fn main() -> Result<()> {
