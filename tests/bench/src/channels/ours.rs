@@ -47,5 +47,9 @@ macro_rules! ours {
 }
 
 ours!(Std, StdMutex, "ecluse Channel");
-ours!(Critical, CriticalSection, "ecluse Channel, critical section");
+ours!(
+    Critical,
+    CriticalSection,
+    "ecluse Channel, critical section"
+);
 ours!(Bare, Local, "ecluse Channel, no lock");
