@@ -243,8 +243,8 @@ fn pooled_tasks_are_cancelled_joined_and_started_again() {
             radio.joined().within(BOUND).await.unwrap();
             assert_eq!(ENDED.load(Ordering::SeqCst), 2 * round);
             assert_eq!((radio.live(), radio.lost()), (0, 1));
-            // The last handle: the place is free for the next round.
-            drop(radio);
+            // The last handle, and those in what was given back: the place is free for the next round.
+            drop((radio, refused, late));
             assert!(!RADIO.is_taken());
         }
         assert_eq!(PROGRAM.attached(), 0);
