@@ -18,6 +18,6 @@ pub use crate::{
         AdmissionExt, ChannelExt, Deadline, Refresher, SendDeadline, SendingExt, SlotExt,
         StallBound, WaitExt,
     },
-    task::{SmolAbort, SmolSpawn, SmolSpawnOn, under},
+    task::{SmolAbort, SmolSpawn, SmolSpawnLocal, SmolSpawnOn, under},
     time::{Sleep, SmolTimer},
 };

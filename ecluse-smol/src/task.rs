@@ -10,7 +10,7 @@ use ecluse_core::{
     cancel::Cancelled,
     runtime::{Abort, Spawn, SpawnError, TallyRef, Ticket},
 };
-use smol::{Executor, Task};
+use smol::{Executor, LocalExecutor, Task};
 
 /// Spawns on smol's global executor, which never shuts down: spawning does not fail.
 ///
@@ -51,6 +51,34 @@ where
     E: Deref<Target = Executor<'a>>,
     R: TallyRef,
     Ticket<F, R>: Future<Output = ()> + Send + 'a,
+{
+    type Abort = SmolAbort;
+
+    fn spawn(&self, ticket: Ticket<F, R>) -> Result<SmolAbort, SpawnError<F>> {
+        Ok(SmolAbort::new(self.0.spawn(ticket)))
+    }
+}
+
+/// [`SmolSpawnOn`] for a [`LocalExecutor`]: what it spawns stays on its thread and need not be `Send`.
+///
+/// ```
+/// use std::rc::Rc;
+/// use ecluse_smol::{SharedScope, SmolSpawnLocal};
+/// use smol::LocalExecutor;
+///
+/// let (executor, seen) = (LocalExecutor::new(), Rc::new(7)); // an `Rc` stays on its thread
+/// let scope: SharedScope = SharedScope::new();
+/// scope.spawn(&SmolSpawnLocal(&executor), |_| async move { assert_eq!(*seen, 7) }).unwrap();
+/// smol::block_on(executor.run(scope.joined()));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SmolSpawnLocal<E>(pub E);
+
+impl<'a, E, F, R> Spawn<F, R> for SmolSpawnLocal<E>
+where
+    E: Deref<Target = LocalExecutor<'a>>,
+    R: TallyRef,
+    Ticket<F, R>: Future<Output = ()> + 'a,
 {
     type Abort = SmolAbort;
 

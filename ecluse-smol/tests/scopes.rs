@@ -3,8 +3,10 @@
 #![allow(clippy::std_instead_of_core, reason = "these run on hosts only")]
 
 use std::{
+    cell::Cell,
     future::{Future, pending},
     pin::Pin,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,12 +15,12 @@ use std::{
 };
 
 use ecluse_smol::{
-    SharedScope, SmolSpawn, SmolSpawnOn, WaitExt,
+    SharedScope, SmolSpawn, SmolSpawnLocal, SmolSpawnOn, WaitExt,
     async_std::AsyncStdSpawn,
     cancel::{Kind, Member},
     runtime::{Abort, Spawn},
 };
-use smol::{Executor, future::yield_now};
+use smol::{Executor, LocalExecutor, future::yield_now};
 
 const BOUND: Duration = Duration::from_secs(60);
 
@@ -125,4 +127,34 @@ fn children_of_a_scope_whose_task_is_cancelled_are_joined_above() {
         smol::block_on(handed(&SmolSpawn, dropped));
         async_std::task::block_on(handed(&AsyncStdSpawn, dropped));
     }
+}
+
+/// What is not `Send` is a child like any other: told, counted, and gone with its executor.
+#[test]
+fn children_of_a_local_executor_stay_on_their_thread() {
+    let (executor, told) = (Rc::new(LocalExecutor::new()), Rc::new(Cell::new(0)));
+    let local = SmolSpawnLocal(executor.clone());
+    let scope: SharedScope = SharedScope::new();
+    for _ in 0..2 {
+        let told = told.clone();
+        let body = async move |scope: SharedScope| {
+            scope.cx().cancelled().await;
+            told.set(told.get() + 1);
+        };
+        drop(scope.spawn(&local, body).unwrap());
+    }
+    smol::block_on(executor.run(async {
+        yield_now().await;
+        assert_eq!((scope.live(), told.get()), (2, 0));
+        scope.cancel(Kind::Explicit);
+        scope.joined().within(BOUND).await.unwrap();
+    }));
+    assert_eq!((scope.live(), scope.lost(), told.get()), (0, 0, 2));
+
+    let other: SharedScope = SharedScope::new();
+    drop(other.spawn(&local, |_| pending()).unwrap());
+    other.spawn(&local, |_| pending()).unwrap().abort();
+    drop((local, executor));
+    smol::block_on(async { other.joined().within(BOUND).await.unwrap() });
+    assert_eq!(other.lost(), 2);
 }

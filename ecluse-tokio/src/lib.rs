@@ -20,7 +20,7 @@ pub use crate::{
         AdmissionExt, ChannelExt, Deadline, Refresher, SendDeadline, SendingExt, SlotExt,
         StallBound, WaitExt,
     },
-    task::{TokioAbort, TokioSpawn, under},
+    task::{TokioAbort, TokioSpawn, TokioSpawnLocal, under},
     time::TokioTimer,
 };
 #[cfg(feature = "tracing")]

@@ -7,6 +7,7 @@
 
 use core::{
     future::Future,
+    ops::Deref,
     pin::pin,
     task::{Context, Poll, Waker},
 };
@@ -18,7 +19,7 @@ use ecluse_core::{
 };
 use tokio::{
     runtime::Handle,
-    task::{AbortHandle, JoinError, JoinHandle, coop},
+    task::{AbortHandle, JoinError, JoinHandle, LocalSet, coop},
 };
 
 /// Spawns on a runtime of tokio: the current one, or a given one.
@@ -91,6 +92,41 @@ where
             return Err(SpawnError::Closed(None));
         }
         Ok(TokioAbort(abort))
+    }
+}
+
+/// Spawns on a [`LocalSet`], on its thread, what need not be `Send`: `TokioSpawnLocal(&set)`,
+/// `TokioSpawnLocal(Rc::clone(&set))`.
+///
+/// Its tasks run while somebody runs the set, and are dropped with it. Spawning does not fail:
+/// whoever spawns keeps the set alive.
+///
+/// ```
+/// use std::rc::Rc;
+/// use ecluse_tokio::{SharedScope, TokioSpawnLocal};
+/// use tokio::task::LocalSet;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let (set, seen) = (LocalSet::new(), Rc::new(7)); // an `Rc` stays on its thread
+/// let scope: SharedScope = SharedScope::new();
+/// scope.spawn(&TokioSpawnLocal(&set), |_| async move { assert_eq!(*seen, 7) }).unwrap();
+/// set.run_until(scope.joined()).await;
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct TokioSpawnLocal<S>(pub S);
+
+impl<S, F, R> Spawn<F, R> for TokioSpawnLocal<S>
+where
+    S: Deref<Target = LocalSet>,
+    R: TallyRef,
+    Ticket<F, R>: Future<Output = ()> + 'static,
+{
+    type Abort = TokioAbort;
+
+    fn spawn(&self, ticket: Ticket<F, R>) -> Result<TokioAbort, SpawnError<F>> {
+        Ok(TokioAbort(self.0.spawn_local(ticket).abort_handle()))
     }
 }
 

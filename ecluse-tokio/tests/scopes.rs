@@ -3,7 +3,9 @@
 #![allow(clippy::std_instead_of_core, reason = "these run on hosts only")]
 
 use std::{
+    cell::Cell,
     future::pending,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -12,11 +14,15 @@ use std::{
 };
 
 use ecluse_tokio::{
-    SharedScope, TokioSpawn, WaitExt,
+    SharedScope, TokioSpawn, TokioSpawnLocal, WaitExt,
     cancel::Kind,
     runtime::{Abort, SpawnError},
 };
-use tokio::{runtime::Builder, task::yield_now, time::timeout};
+use tokio::{
+    runtime::Builder,
+    task::{LocalSet, yield_now},
+    time::timeout,
+};
 
 const BOUND: Duration = Duration::from_secs(60);
 const HERE: TokioSpawn = TokioSpawn::current();
@@ -177,4 +183,33 @@ async fn runs_are_tasks() {
     let nested = tokio::spawn(nested);
     assert_eq!(timeout(BOUND, nested).await.unwrap().unwrap(), 3);
     assert_eq!(server.live(), 0);
+}
+
+/// What is not `Send` is a child like any other: told, counted, and gone with its set.
+#[tokio::test]
+async fn children_of_a_local_set_stay_on_their_thread() {
+    let (set, told) = (Rc::new(LocalSet::new()), Rc::new(Cell::new(0)));
+    let local = TokioSpawnLocal(set.clone());
+    let scope: SharedScope = SharedScope::new();
+    for _ in 0..2 {
+        let told = told.clone();
+        let body = async move |scope: SharedScope| {
+            scope.cx().cancelled().await;
+            told.set(told.get() + 1);
+        };
+        scope.spawn(&local, body).unwrap();
+    }
+    set.run_until(yield_now()).await;
+    assert_eq!((scope.live(), told.get()), (2, 0));
+    scope.cancel(Kind::Explicit);
+    let joined = set.run_until(timeout(BOUND, scope.joined()));
+    joined.await.unwrap();
+    assert_eq!((scope.live(), scope.lost(), told.get()), (0, 0, 2));
+
+    let other: SharedScope = SharedScope::new();
+    other.spawn(&local, |_| pending()).unwrap();
+    other.spawn(&local, |_| pending()).unwrap().abort();
+    drop((local, set));
+    timeout(BOUND, other.joined()).await.unwrap();
+    assert_eq!(other.lost(), 2);
 }

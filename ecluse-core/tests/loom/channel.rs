@@ -120,12 +120,12 @@ fn cancels_of_all<T: Freight, const N: usize>() {
                 Poll::Ready(item) => Some(item),
                 Poll::Pending => receive.try_abandon(),
             };
-            item.map_or(0, |item| item.ok().expect("not closed").number())
+            item.map_or(0, |item| item.expect("not closed").number())
         }
     });
     // The fourth.
     let received = match poll(pin!(channel.receive())) {
-        Poll::Ready(item) => item.ok().expect("not closed").number(),
+        Poll::Ready(item) => item.expect("not closed").number(),
         Poll::Pending => 0,
     };
     let sent = abandoned.join().unwrap() + dropped.join().unwrap();

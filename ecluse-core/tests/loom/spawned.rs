@@ -1,10 +1,11 @@
 //! Spawned children of scopes: the last one's end, the wait for it, the cancel that asks for it; runs
 //! that are dropped while a child ends.
 
-use std::{cell::RefCell, future::pending, sync::Arc};
+use std::sync::Arc;
 
 use core::{
-    future::Future,
+    cell::RefCell,
+    future::{Future, pending},
     pin::Pin,
     task::{Context, Poll},
 };
