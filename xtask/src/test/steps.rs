@@ -38,7 +38,7 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         // First: on a bare machine it installs, and what others take should not depend on that.
         Step {
             missing: lacking(),
-            ..step(CHIP_TOOLS, 180, |run, _| conformance::chip_tools(run))
+            ..step(CHIP_TOOLS, 120, |run, _| conformance::chip_tools(run))
         },
         Step {
             missing: component("fmt", "rustfmt"),
