@@ -20,7 +20,7 @@
 //!   state is read again in between.
 //! - **W4** A claim or token that a poll made exists before a spare waker is dropped or a hook is
 //!   called, so that a panic there releases it.
-//! - **W5** A value that a panic would lose ([`Protocol::PRECIOUS`]) is made after that instead;
+//! - **W5** A value that a panic would lose (`Protocol::PRECIOUS`) is made after that instead;
 //!   until then a panic passes its grant on.
 
 mod batch;
