@@ -715,3 +715,21 @@ fn j03_dropped_half_way_it_leaves_nothing() {
     root.cancel(code(1));
     assert_eq!(wakes.count(), 0);
 }
+
+/// Also while the joined future itself is still there.
+#[test]
+fn j03_a_child_that_has_ended_is_off_the_tree() {
+    let root = <Root>::new();
+    let (_wakes, waker) = Wakes::new();
+    let mut both = pin!(root.cx().concurrently(
+        async |_: Cx<'_>| Ended::Ok(1),
+        async |_: Cx<'_>| {
+            turns(1).await;
+            Ended::Ok(2)
+        }
+    ));
+    assert!(poll_with(both.as_mut(), &waker).is_pending());
+    assert_eq!(root.attached(), 1);
+    assert_eq!(poll_with(both.as_mut(), &waker), Poll::Ready(Ok((1, 2))));
+    assert_eq!(root.attached(), 0);
+}
