@@ -146,14 +146,14 @@ fn accept(
 }
 
 /// What the suite may take on a runtime.
-pub(super) const BUDGET: Duration = Duration::from_secs(25);
+pub(super) const BUDGET: Duration = Duration::from_secs(20);
 
 /// What it may take on a chip, with building its images, and `core` for its target where none before
 /// it has that.
 pub(super) fn chip_budget(chip: &Chip) -> Duration {
     Duration::from_secs(match chip.name {
-        "m0" => 150, // an image a part
-        "m7" => 50,  // the target of m4
-        _ => 100,
+        "m0" => 180, // an image a part
+        "m7" => 70,  // the target of m4
+        _ => 140,
     })
 }

@@ -46,18 +46,18 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         },
         Step {
             missing: component("clippy", "clippy"),
-            ..step("clippy", 200, |run, _| clippy(run))
+            ..step("clippy", 180, |run, _| clippy(run))
         },
         Step {
             missing: component("clippy", "clippy").or_else(lacking),
-            ..step("clippy-apart", 120, |run, _| clippy_apart(run))
+            ..step("clippy-apart", 130, |run, _| clippy_apart(run))
         },
-        step("unit", 260, |run, _| unit(run)),
-        step("unit-no-std", 80, |run, _| unit_no_std(run)),
-        step("unit-no-cas", 100, |run, _| unit_no_cas(run)),
-        step("doc-tests", 120, |run, _| doc_tests(run)),
-        step("docs", 150, |run, _| docs(run)),
-        step(RUNNER, 200, {
+        step("unit", 220, |run, _| unit(run)),
+        step("unit-no-std", 70, |run, _| unit_no_std(run)),
+        step("unit-no-cas", 90, |run, _| unit_no_cas(run)),
+        step("doc-tests", 70, |run, _| doc_tests(run)),
+        step("docs", 100, |run, _| docs(run)),
+        step(RUNNER, 210, {
             let case = case.map(str::to_owned);
             move |run, session| conformance::build_runner(case.as_deref(), run, session)
         }),
@@ -86,7 +86,7 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
             body,
         });
     }
-    steps.push(step("size", 80, |run, _| size(run)));
+    steps.push(step("size", 60, |run, _| size(run)));
     steps.push(Step {
         missing: lacking(),
         ..step("latency", 120, |run, _| latency(run))
@@ -97,7 +97,7 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         missing: lacking(),
         ..step("examples-firmware", 40, |run, _| example::run_firmware(run))
     });
-    steps.push(step("demo", 140, |run, _| demo::run(run)));
+    steps.push(step("demo", 150, |run, _| demo::run(run)));
     steps
 }
 
