@@ -3,17 +3,13 @@
 //! have forced them at once.
 //!
 //! `cargo run -p ecluse-tokio --example shutdown -- --wait`: it waits for Ctrl-C. Without `--wait` it
-//! sends that signal to itself (Unix).
+//! sends that signal to itself.
 #![allow(clippy::std_instead_of_core, reason = "a program of the host")]
 
-use std::{
-    env,
-    future::pending,
-    process::{Command, ExitCode, id},
-    time::Duration,
-};
+use std::{env, future::pending, process::ExitCode, time::Duration};
 
 use ecluse_tokio::{Cancelled, Cx, SharedScope, TokioSpawn, TokioTimer, cancel::Shutdown};
+use signal_hook::{consts::SIGINT, low_level};
 use tokio::time::sleep;
 
 const GRACE: Duration = Duration::from_millis(500);
@@ -68,9 +64,7 @@ async fn main() -> ExitCode {
     } else {
         tokio::spawn(async {
             sleep(Duration::from_millis(100)).await;
-            let raised = Command::new("kill")
-                .args(["-INT", &id().to_string()])
-                .status();
+            let raised = low_level::raise(SIGINT);
             println!("raised: {raised:?}");
         });
     }
