@@ -148,7 +148,7 @@ fn back<T: Freight>(sent: Result<(), SendError<T>>) -> u32 {
 
 /// A case for both kinds of item.
 macro_rules! both {
-    ($($case:ident = $body:ident;)*) => {$(
+    ($(async fn $case:ident = $body:ident;)*) => {$(
         async fn $case<R: Runtime>(rt: R) -> Verdict {
             $body::<R, u32>(rt).await;
             $body::<R, Large>(rt).await;
@@ -158,21 +158,21 @@ macro_rules! both {
 }
 
 both! {
-    h01_items_come_in_the_order_in_which_they_were_sent = in_order;
-    h01_rendezvous_send_returns_when_it_was_taken = rendezvous;
-    h01_cancelled_receiver_leaves_no_trace = receiver_leaves;
-    h01_cancelled_sender_takes_its_item_along = sender_leaves;
-    h01_rendezvous_sender_takes_back_what_nobody_observed = taken_back;
-    h01_send_from_keeps_the_item = kept;
-    h02_item_of_a_dropped_receiver_goes_to_the_next = passed_on;
-    h02_items_of_dropped_receivers_are_in_order_again = in_order_again;
-    h02_sums_match_among_tasks_that_give_up = sums_of_two;
-    h02_sums_match_at_a_rendezvous_of_tasks_that_give_up = sums_of_none;
-    h03_reserved_room_is_sent_into_later = reserved;
-    h03_receivers_drain_then_end = drained;
-    h03_waiting_senders_get_their_items_back = given_back;
-    h03_end_waits_for_permits_and_grants = end_waits;
-    h03_close_gives_a_rendezvous_its_item_back = rendezvous_closed;
+    async fn h01_items_come_in_the_order_in_which_they_were_sent = in_order;
+    async fn h01_rendezvous_send_returns_when_it_was_taken = rendezvous;
+    async fn h01_cancelled_receiver_leaves_no_trace = receiver_leaves;
+    async fn h01_cancelled_sender_takes_its_item_along = sender_leaves;
+    async fn h01_rendezvous_sender_takes_back_what_nobody_observed = taken_back;
+    async fn h01_send_from_keeps_the_item = kept;
+    async fn h02_item_of_a_dropped_receiver_goes_to_the_next = passed_on;
+    async fn h02_items_of_dropped_receivers_are_in_order_again = in_order_again;
+    async fn h02_sums_match_among_tasks_that_give_up = sums_of_two;
+    async fn h02_sums_match_at_a_rendezvous_of_tasks_that_give_up = sums_of_none;
+    async fn h03_reserved_room_is_sent_into_later = reserved;
+    async fn h03_receivers_drain_then_end = drained;
+    async fn h03_waiting_senders_get_their_items_back = given_back;
+    async fn h03_end_waits_for_permits_and_grants = end_waits;
+    async fn h03_close_gives_a_rendezvous_its_item_back = rendezvous_closed;
 }
 
 async fn in_order<R: Runtime, T: Freight>(rt: R) {
