@@ -101,11 +101,13 @@ async fn main() {
     // The third is let through; one that waits for it is aborted.
     let third = minting_now.recv().await.unwrap();
     let waits = (0..TASKS).find(|task| ![first, second, third].contains(task));
-    tasks[waits.unwrap()].abort();
+    let waits = tasks.remove(waits.unwrap());
+    waits.abort();
+    assert!(waits.await.unwrap_err().is_cancelled());
     session.minted.notify_one();
 
     let mut went_on = 0;
-    for task in &mut tasks {
+    for task in tasks {
         let ended = timeout(Duration::from_secs(10), task).await;
         went_on += usize::from(ended.expect("nobody hangs").unwrap_or(false));
     }

@@ -258,18 +258,10 @@ fn table(runs: &[Run]) -> Table {
 }
 
 /// The promises of a `Refresher` that `run` did not keep. What the machine did is none: a lost packet, a token
-/// that ends faster than a request is made.
+/// that ends faster than a request is made, or before anybody uses it again. (That each mint replaces a
+/// token that has ended or is about to is one of them: any other is wasted.)
 fn broken(run: &Run) -> Vec<String> {
     let promises = [
-        (
-            run.counts.minted > run.ended_tokens() + run.counts.early,
-            format!(
-                "{} mints for {} tokens that ended and {} that were renewed early",
-                run.counts.minted,
-                run.ended_tokens(),
-                run.counts.early,
-            ),
-        ),
         (
             run.counts.wasted > 0,
             format!("{} mints were wasted", run.counts.wasted),

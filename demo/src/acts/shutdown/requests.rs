@@ -139,8 +139,12 @@ impl Referee {
     /// Counts how something ended, if that is still of interest.
     fn count(&self, count: impl FnOnce(&mut Counts)) {
         let mut counts = self.counts();
+        self.count_in(&mut counts, count);
+    }
+
+    fn count_in(&self, counts: &mut Counts, count: impl FnOnce(&mut Counts)) {
         if self.is_signalled() && !self.over.load(Ordering::SeqCst) {
-            count(&mut counts);
+            count(counts);
         }
     }
 }
@@ -220,8 +224,7 @@ impl<R: Runtime> Live<R> {
     }
 
     fn end(&mut self, count: impl FnOnce(&mut Counts)) {
-        self.ended = true;
-        self.count(count);
+        self.leave(count);
         // What is half done ends as what is dropped.
         if self.clean {
             if let Some(open) = self.open.take() {
@@ -250,19 +253,28 @@ impl<R> Live<R> {
             self.referee.count(count);
         }
     }
+
+    /// Is alive no more, and counts how it ended: one step, as the signal may come at any time.
+    fn leave(&mut self, count: impl FnOnce(&mut Counts)) {
+        self.ended = true;
+        let mut counts = self.referee.counts();
+        counts.alive -= 1;
+        if self.counts {
+            self.referee.count_in(&mut counts, count);
+        }
+    }
 }
 
 impl<R> Drop for Live<R> {
     fn drop(&mut self) {
-        self.referee.counts().alive -= 1;
         if self.ended {
             return;
         }
-        let signal = self.referee.counts().signal;
-        let late = self.referee.timeline.elapsed() >= signal + self.referee.grace;
+        let now = self.referee.timeline.elapsed();
+        let grace = self.referee.grace;
         let half_done = u64::from(!self.clean);
-        self.count(|counts| {
-            if late {
+        self.leave(|counts| {
+            if now >= counts.signal + grace {
                 counts.forced += 1;
             } else {
                 counts.lost += 1;
@@ -276,6 +288,7 @@ impl<R> Drop for Live<R> {
 struct Job {
     referee: Arc<Referee>,
     open: Option<Open>,
+    ended: bool,
 }
 
 impl Job {
@@ -288,6 +301,7 @@ impl Job {
         Self {
             referee: Arc::clone(referee),
             open: Some(referee.timeline.begin(client, Doing::Waiting, 0)),
+            ended: false,
         }
     }
 
@@ -295,12 +309,22 @@ impl Job {
         if let Some(open) = self.open.take() {
             open.end();
         }
-        self.referee.count(|counts| counts.jobs_done += 1);
+        self.leave(|counts| counts.jobs_done += 1);
+    }
+
+    /// As a request does: in one step.
+    fn leave(&mut self, count: impl FnOnce(&mut Counts)) {
+        self.ended = true;
+        let mut counts = self.referee.counts();
+        counts.jobs_alive -= 1;
+        self.referee.count_in(&mut counts, count);
     }
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.referee.counts().jobs_alive -= 1;
+        if !self.ended {
+            self.leave(|_| {});
+        }
     }
 }
