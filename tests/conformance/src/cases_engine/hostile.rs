@@ -7,12 +7,11 @@ use core::task::{Poll, Waker};
 
 use super::super::subject::claim::{Claiming, Released};
 use super::super::subject::{Claim, Closed, Slot};
-use futures_core::FusedFuture;
 use portable_atomic::{AtomicUsize, Ordering};
 
 use super::super::cases::parts::StaticSlot;
-use crate::kit::{Callback, Guarded, Parked, TestWaker};
-use crate::{Ended, Runtime, Task, Verdict};
+use crate::kit::{Guarded, Parked, Scene, TestWaker, ask, table};
+use crate::{Runtime, Verdict};
 
 cases! { engine hostile:
     w01_slot_survives_wakers_that_come_back,
@@ -172,8 +171,20 @@ impl World {
             end.leave();
         }
     }
+}
 
-    fn act(&'static self, act: Act) {
+impl Scene for &'static World {
+    type Act = Act;
+    type Trigger = Trigger;
+
+    const PANIC: Act = Act::Panic;
+    const TRIGGERS: &'static [Trigger] = &TRIGGERS;
+
+    fn new<R: Runtime>(rt: R) -> Self {
+        rt.put(World::new())
+    }
+
+    fn act(self, act: Act) {
         let slot = &self.slot;
         match act {
             Act::Panic => panic!("hostile"),
@@ -217,8 +228,7 @@ impl World {
         }
     }
 
-    /// Sets the scene; `hostile` is not armed yet.
-    fn set(&'static self, trigger: Trigger, hostile: &'static TestWaker) {
+    fn set(self, trigger: Trigger, hostile: &'static TestWaker) {
         let (slot, wakers) = (&self.slot, &self.wakers);
         self.got(slot.try_claim().expect("a new slot is free"));
         self.victim.park(slot.claim());
@@ -246,11 +256,9 @@ impl World {
             // All who wait for the end are told now; the claim is on its way to him.
             self.release();
         }
-        hostile.arm();
     }
 
-    /// The call that meets the hostile waker.
-    fn trigger(&'static self, trigger: Trigger, hostile: &'static TestWaker) {
+    fn trigger(self, trigger: Trigger, hostile: &'static TestWaker) {
         let (victim, watching) = (&self.victim, &self.watching);
         match trigger {
             Trigger::FirstPoll | Trigger::RepollTo => self.poll(victim, &hostile.waker()),
@@ -286,8 +294,7 @@ impl World {
     }
 
     /// Whoever was queued and is served was woken; everybody is served; the slot is free, and no waker is left behind.
-    fn settle(&'static self, hostile: &'static TestWaker) {
-        hostile.disarm();
+    fn settle(self, hostile: &'static TestWaker) {
         let wakers = &self.wakers;
         for _ in 0..8 {
             self.release();
@@ -314,82 +321,16 @@ impl World {
             0,
             "two claims at a time"
         );
-        for waker in wakers.iter().chain([hostile]) {
+        for waker in wakers {
             assert_eq!(waker.live(), 0, "a waker is left");
         }
     }
 }
 
-/// Polls a wait that may be anywhere in its life; if it is over now, it was woken for it.
-fn ask<F: FusedFuture>(
-    wait: &'static Parked<F>,
-    waker: &'static TestWaker,
-    earlier: Option<&'static TestWaker>,
-    told: impl FnOnce(F::Output),
-) {
-    if !wait.is_parked() {
-        return;
-    }
-    // Abandoned, or over in the poll that panicked.
-    if wait.with_pin(|wait| wait.is_terminated()) {
-        return wait.leave();
-    }
-    // Whether this waker was queued, and it or the one before it woken since.
-    let queued = waker.clones() > 0;
-    let woken = waker.wakes() > 0 || earlier.is_some_and(|earlier| earlier.wakes() > 0);
-    if let Poll::Ready(output) = wait.poll(&waker.waker()) {
-        assert!(woken || !queued, "served, but never woken");
-        wait.leave();
-        told(output);
-    }
-}
-
-/// One combination. Returns whether the hostile waker came to act.
-async fn combination<R: Runtime>(rt: R, callback: Callback, act: Act, trigger: Trigger) -> bool {
-    let world: &'static World = rt.put(World::new());
-    let hostile: &'static TestWaker =
-        rt.put(TestWaker::hostile(callback, rt.put(move || world.act(act))));
-    world.set(trigger, hostile);
-    // A task of its own: a panic ends it and nothing else.
-    let task = rt.spawn(async move { world.trigger(trigger, hostile) });
-    let ended = task.join().await;
-    let acted = hostile.acted() > 0;
-    let panics = acted && act == Act::Panic;
-    let expected = if panics {
-        Ended::Panicked
-    } else {
-        Ended::Finished
-    };
-    assert_eq!(ended, expected, "{callback:?} {act:?} {trigger:?}");
-    let settled = rt.spawn(async move { world.settle(hostile) }).join().await;
-    assert_eq!(settled, Ended::Finished, "{callback:?} {act:?} {trigger:?}");
-    acted
-}
-
-/// Every trigger and callback with each of `acts`, or as many of them, evenly, as the platform affords.
-async fn table<R: Runtime>(rt: R, acts: &[Act]) {
-    let all = acts.len() * TRIGGERS.len() * Callback::ALL.len();
-    let step = all.div_ceil(rt.count(all));
-    let mut acted = 0;
-    for i in (0..all).step_by(step) {
-        let callback = Callback::ALL[i % Callback::ALL.len()];
-        let trigger = TRIGGERS[i / Callback::ALL.len() % TRIGGERS.len()];
-        let act = acts[i / Callback::ALL.len() / TRIGGERS.len()];
-        acted += usize::from(combination(rt, callback, act, trigger).await);
-    }
-    // Each trigger meets its callback: clone, drop or wake. (The engine never wakes by reference.)
-    assert!(
-        step > 1 || acted >= acts.len() * TRIGGERS.len(),
-        "{acted} of {all} acted"
-    );
-}
-
 async fn w01_slot_survives_wakers_that_come_back<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &ACTS).await;
-    Verdict::Pass
+    table::<&'static World, R>(rt, &ACTS).await
 }
 
 async fn w02_slot_survives_wakers_that_panic<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &[Act::Panic]).await;
-    Verdict::Pass
+    table::<&'static World, R>(rt, &[Act::Panic]).await
 }

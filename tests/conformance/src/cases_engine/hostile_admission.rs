@@ -9,8 +9,8 @@ use super::super::subject::admission::{Acquiring, Fifo};
 use super::super::subject::{Admission, NotAdmitted, Permit};
 use futures_core::FusedFuture;
 
-use crate::kit::{Callback, Guarded, Parked, TestWaker};
-use crate::{Ended, Runtime, Task, Verdict};
+use crate::kit::{Guarded, Parked, Scene, TestWaker, table};
+use crate::{Runtime, Verdict};
 
 cases! { engine hostile_admission:
     w01_admission_survives_wakers_that_come_back,
@@ -118,8 +118,20 @@ impl World {
         wait.leave();
         told
     }
+}
 
-    fn act(&'static self, act: Act) {
+impl Scene for &'static World {
+    type Act = Act;
+    type Trigger = Trigger;
+
+    const PANIC: Act = Act::Panic;
+    const TRIGGERS: &'static [Trigger] = &TRIGGERS;
+
+    fn new<R: Runtime>(rt: R) -> Self {
+        rt.put(World::new())
+    }
+
+    fn act(self, act: Act) {
         let admission = &self.admission;
         match act {
             Act::Panic => panic!("hostile"),
@@ -143,14 +155,13 @@ impl World {
             Act::DropOther => self.other.leave(),
             Act::AbandonOther => {
                 if self.other.is_parked() {
-                    drop(Self::abandon(&self.other));
+                    drop(World::abandon(&self.other));
                 }
             }
         }
     }
 
-    /// Sets the scene; `hostile` is not armed yet.
-    fn set(&'static self, trigger: Trigger, hostile: &'static TestWaker) {
+    fn set(self, trigger: Trigger, hostile: &'static TestWaker) {
         let admission = &self.admission;
         let weight = if matches!(trigger, Trigger::HeadLeaves | Trigger::HeadAbandons) {
             1
@@ -181,17 +192,15 @@ impl World {
         if trigger == Trigger::PassOn {
             self.release();
         }
-        hostile.arm();
     }
 
-    /// The call that meets the hostile waker.
-    fn trigger(&'static self, trigger: Trigger, hostile: &'static TestWaker) {
+    fn trigger(self, trigger: Trigger, hostile: &'static TestWaker) {
         match trigger {
             Trigger::FirstPoll | Trigger::RepollTo => self.poll(&self.victim, &hostile.waker()),
             Trigger::RepollFrom => self.poll(&self.victim, &self.waker.waker()),
             Trigger::Release => self.release(),
             Trigger::HeadLeaves | Trigger::PassOn => self.heavy.leave(),
-            Trigger::HeadAbandons => drop(Self::abandon(&self.heavy)),
+            Trigger::HeadAbandons => drop(World::abandon(&self.heavy)),
             Trigger::Leave => self.victim.leave(),
             Trigger::Grow => drop(self.admission.grow(1)),
             Trigger::Shrink => drop(self.admission.shrink(1)),
@@ -200,8 +209,7 @@ impl World {
     }
 
     /// Everybody is served or told, every permit comes back, and no waker is left behind.
-    fn settle(&'static self, hostile: &'static TestWaker) {
-        hostile.disarm();
+    fn settle(self, _: &'static TestWaker) {
         self.release();
         let waits = [&self.heavy, &self.victim, &self.other, &self.late];
         for _ in 0..2 * waits.len() {
@@ -217,55 +225,14 @@ impl World {
         let seen = self.admission.snapshot();
         assert_eq!((seen.occupancy, seen.waiting), (0, 0), "a permit is lost");
         assert_eq!(seen.capacity, seen.target);
-        assert_eq!(self.waker.live() + hostile.live(), 0, "a waker is left");
+        assert_eq!(self.waker.live(), 0, "a waker is left");
     }
-}
-
-/// One combination. Returns whether the hostile waker came to act.
-async fn combination<R: Runtime>(rt: R, callback: Callback, act: Act, trigger: Trigger) -> bool {
-    let world: &'static World = rt.put(World::new());
-    let hostile: &'static TestWaker =
-        rt.put(TestWaker::hostile(callback, rt.put(move || world.act(act))));
-    world.set(trigger, hostile);
-    // A task of its own: a panic ends it and nothing else.
-    let task = rt.spawn(async move { world.trigger(trigger, hostile) });
-    let ended = task.join().await;
-    let acted = hostile.acted() > 0;
-    let expected = if acted && act == Act::Panic {
-        Ended::Panicked
-    } else {
-        Ended::Finished
-    };
-    assert_eq!(ended, expected, "{callback:?} {act:?} {trigger:?}");
-    let settled = rt.spawn(async move { world.settle(hostile) }).join().await;
-    assert_eq!(settled, Ended::Finished, "{callback:?} {act:?} {trigger:?}");
-    acted
-}
-
-/// Every trigger and callback with each of `acts`, or as many of them, evenly, as the platform affords.
-async fn table<R: Runtime>(rt: R, acts: &[Act]) {
-    let all = acts.len() * TRIGGERS.len() * Callback::ALL.len();
-    let step = all.div_ceil(rt.count(all));
-    let mut acted = 0;
-    for i in (0..all).step_by(step) {
-        let callback = Callback::ALL[i % Callback::ALL.len()];
-        let trigger = TRIGGERS[i / Callback::ALL.len() % TRIGGERS.len()];
-        let act = acts[i / Callback::ALL.len() / TRIGGERS.len()];
-        acted += usize::from(combination(rt, callback, act, trigger).await);
-    }
-    // Each trigger meets its callback: clone, drop or wake.
-    assert!(
-        step > 1 || acted >= acts.len() * TRIGGERS.len(),
-        "{acted} of {all} acted"
-    );
 }
 
 async fn w01_admission_survives_wakers_that_come_back<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &ACTS).await;
-    Verdict::Pass
+    table::<&'static World, R>(rt, &ACTS).await
 }
 
 async fn w02_admission_survives_wakers_that_panic<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &[Act::Panic]).await;
-    Verdict::Pass
+    table::<&'static World, R>(rt, &[Act::Panic]).await
 }

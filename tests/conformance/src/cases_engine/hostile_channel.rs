@@ -9,8 +9,8 @@ use super::super::subject::channel::{Ended as End, Receiving, SendError, Sending
 use futures_core::FusedFuture;
 use portable_atomic::{AtomicI32, Ordering};
 
-use crate::kit::{Callback, Parked, TestWaker};
-use crate::{Ended, Runtime, Task, Verdict};
+use crate::kit::{Callback, Parked, Scene, TestWaker, table};
+use crate::{Runtime, Verdict};
 
 cases! { engine hostile_channel:
     w01_channel_survives_wakers_that_come_back,
@@ -140,8 +140,20 @@ impl<const N: usize> World<N> {
             }
         }
     }
+}
 
-    fn act(&'static self, act: Act) {
+impl<const N: usize> Scene for &'static World<N> {
+    type Act = Act;
+    type Trigger = Trigger;
+
+    const PANIC: Act = Act::Panic;
+    const TRIGGERS: &'static [Trigger] = &TRIGGERS;
+
+    fn new<R: Runtime>(rt: R) -> Self {
+        rt.put(World::new())
+    }
+
+    fn act(self, act: Act) {
         match act {
             Act::Panic => panic!("hostile"),
             Act::Try => {
@@ -168,8 +180,7 @@ impl<const N: usize> World<N> {
         }
     }
 
-    /// Sets the scene; `hostile` is not armed yet.
-    fn set(&'static self, trigger: Trigger, hostile: &'static TestWaker) {
+    fn set(self, trigger: Trigger, hostile: &'static TestWaker) {
         let (channel, waker) = (&self.channel, &self.waker.waker());
         match trigger {
             Trigger::ReceiverEnlists => self.receiver.park(channel.receive()),
@@ -193,7 +204,6 @@ impl<const N: usize> World<N> {
                 self.poll_sender(&self.before, waker);
                 self.sender.park(channel.send(4));
                 if trigger == Trigger::SenderEnlists {
-                    hostile.arm();
                     return;
                 }
                 if trigger == Trigger::RoomIsPassedOn {
@@ -206,11 +216,9 @@ impl<const N: usize> World<N> {
                 }
             }
         }
-        hostile.arm();
     }
 
-    /// The call that meets the hostile waker.
-    fn trigger(&'static self, trigger: Trigger, hostile: &'static TestWaker) {
+    fn trigger(self, trigger: Trigger, hostile: &'static TestWaker) {
         match trigger {
             Trigger::ReceiverEnlists => self.poll_receiver(&self.receiver, &hostile.waker()),
             Trigger::ReceiverIsPolledAgain => {
@@ -228,9 +236,13 @@ impl<const N: usize> World<N> {
         }
     }
 
+    /// With an item in hand, a panic of its sender's waker ends there.
+    fn swallows(trigger: Trigger) -> bool {
+        trigger == Trigger::SenderIsServed && cfg!(feature = "std")
+    }
+
     /// Everybody is served or told, and no waker is left behind.
-    fn settle(&'static self, hostile: &'static TestWaker) {
-        hostile.disarm();
+    fn settle(self, _: &'static TestWaker) {
         self.channel.close();
         let (senders, receivers) = (
             [&self.before, &self.sender, &self.after, &self.newcomer],
@@ -262,70 +274,24 @@ impl<const N: usize> World<N> {
         assert!(!self.channel.is_full() && self.channel.is_empty());
         let balance = self.balance.load(Ordering::SeqCst);
         assert_eq!(balance, 0, "items sent and not received");
-        assert_eq!(self.waker.live() + hostile.live(), 0, "a waker is left");
+        assert_eq!(self.waker.live(), 0, "a waker is left");
     }
-}
-
-/// One combination. Returns whether the hostile waker came to act.
-async fn combination<R: Runtime, const N: usize>(
-    rt: R,
-    callback: Callback,
-    act: Act,
-    trigger: Trigger,
-) -> bool {
-    let world: &'static World<N> = rt.put(World::new());
-    let hostile: &'static TestWaker =
-        rt.put(TestWaker::hostile(callback, rt.put(move || world.act(act))));
-    world.set(trigger, hostile);
-    // A task of its own: a panic ends it and nothing else.
-    let task = rt.spawn(async move { world.trigger(trigger, hostile) });
-    let ended = task.join().await;
-    let acted = hostile.acted() > 0;
-    // With an item in hand, a panic of its sender's waker ends there.
-    let quiet = trigger == Trigger::SenderIsServed && cfg!(feature = "std");
-    if act != Act::Panic || !acted {
-        assert_eq!(ended, Ended::Finished, "{callback:?} {act:?} {trigger:?}");
-    } else if !quiet {
-        assert_eq!(ended, Ended::Panicked, "{callback:?} {act:?} {trigger:?}");
-    }
-    let settled = rt.spawn(async move { world.settle(hostile) }).join().await;
-    assert_eq!(settled, Ended::Finished, "{callback:?} {act:?} {trigger:?}");
-    acted
-}
-
-/// Every trigger and callback with each of `acts`, or as many of them, evenly, as the platform affords.
-async fn table<R: Runtime, const N: usize>(rt: R, acts: &[Act]) -> Verdict {
-    let all = acts.len() * TRIGGERS.len() * Callback::ALL.len();
-    let step = all.div_ceil(rt.count(all));
-    let mut acted = 0;
-    for i in (0..all).step_by(step) {
-        let callback = Callback::ALL[i % Callback::ALL.len()];
-        let trigger = TRIGGERS[i / Callback::ALL.len() % TRIGGERS.len()];
-        let act = acts[i / Callback::ALL.len() / TRIGGERS.len()];
-        acted += usize::from(combination::<R, N>(rt, callback, act, trigger).await);
-    }
-    // Each trigger meets its callback: clone, drop or wake.
-    assert!(
-        step > 1 || acted >= acts.len() * TRIGGERS.len(),
-        "{acted} of {all} acted"
-    );
-    Verdict::Pass
 }
 
 async fn w01_channel_survives_wakers_that_come_back<R: Runtime>(rt: R) -> Verdict {
-    table::<R, 1>(rt, &ACTS).await
+    table::<&'static World<1>, R>(rt, &ACTS).await
 }
 
 async fn w01_rendezvous_survives_wakers_that_come_back<R: Runtime>(rt: R) -> Verdict {
-    table::<R, 0>(rt, &ACTS).await
+    table::<&'static World<0>, R>(rt, &ACTS).await
 }
 
 async fn w02_channel_survives_wakers_that_panic<R: Runtime>(rt: R) -> Verdict {
-    table::<R, 1>(rt, &[Act::Panic]).await
+    table::<&'static World<1>, R>(rt, &[Act::Panic]).await
 }
 
 async fn w02_rendezvous_survives_wakers_that_panic<R: Runtime>(rt: R) -> Verdict {
-    table::<R, 0>(rt, &[Act::Panic]).await
+    table::<&'static World<0>, R>(rt, &[Act::Panic]).await
 }
 
 /// The receiver that frees the room gets the item, and the next sender the room.

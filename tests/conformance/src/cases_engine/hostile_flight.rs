@@ -10,8 +10,8 @@ use futures_core::FusedFuture;
 use super::super::subject::ListLock;
 use super::super::subject::flight::{Promote, Run, Verdict as Judgement};
 use super::flight_parts::{Gate, Make, Passed};
-use crate::kit::{Callback, Parked, TestWaker};
-use crate::{Ended, Runtime, Task, Verdict};
+use crate::kit::{Parked, Scene, TestWaker, table};
+use crate::{Runtime, Verdict};
 
 cases! { engine hostile_flight:
     w01_flight_survives_wakers_that_come_back,
@@ -122,97 +122,120 @@ impl World {
         }
         over
     }
+}
 
-    fn act(&'static self, make: Make, act: Act) {
-        let [.., other, late] = &self.wakers;
+/// The world, and what begins its calls' work.
+#[derive(Clone, Copy)]
+struct Play {
+    world: &'static World,
+    make: Make,
+}
+
+impl Scene for Play {
+    type Act = Act;
+    type Trigger = Trigger;
+
+    const PANIC: Act = Act::Panic;
+    const TRIGGERS: &'static [Trigger] = &TRIGGERS;
+
+    fn new<R: Runtime>(rt: R) -> Self {
+        let world: &'static World = rt.put(World::new());
+        Self {
+            world,
+            make: rt.put(|| world.gate.pass()),
+        }
+    }
+
+    fn act(self, act: Act) {
+        let Self { world, make } = self;
+        let [.., other, late] = &world.wakers;
         match act {
             Act::Panic => panic!("hostile"),
             Act::Ask | Act::AskAnother => {
                 let key = if act == Act::Ask { KEY } else { KEY + 1 };
-                self.ask(make, &self.late, key);
-                Self::poll(&self.late, &late.waker());
+                world.ask(make, &world.late, key);
+                World::poll(&world.late, &late.waker());
             }
             Act::Forget => {
-                self.group.forget(&KEY);
+                world.group.forget(&KEY);
             }
             Act::Look => {
-                let _ = (self.group.peek(&KEY), self.group.len());
-                self.group.keys(&mut [None; 2]);
+                let _ = (world.group.peek(&KEY), world.group.len());
+                world.group.keys(&mut [None; 2]);
             }
             Act::PollOther => {
-                if self.other.is_parked() {
-                    Self::poll(&self.other, &other.waker());
+                if world.other.is_parked() {
+                    World::poll(&world.other, &other.waker());
                 }
             }
-            Act::DropOther => self.other.leave(),
+            Act::DropOther => world.other.leave(),
         }
     }
 
-    /// Sets the scene; `hostile` is not armed yet.
-    fn set(&'static self, make: Make, trigger: Trigger, hostile: &'static TestWaker) {
-        let [leader, victim, other, _] = &self.wakers;
-        self.ask(make, &self.leader, KEY);
-        self.leader.pending(&leader.waker());
+    fn set(self, trigger: Trigger, hostile: &'static TestWaker) {
+        let Self { world, make } = self;
+        let [leader, victim, other, _] = &world.wakers;
+        world.ask(make, &world.leader, KEY);
+        world.leader.pending(&leader.waker());
         if trigger == Trigger::PassOn {
             // It stands before the victim, and is to lead when it goes.
-            self.ask(make, &self.heir, KEY);
-            self.heir.pending(&leader.waker());
-            self.leader.leave();
+            world.ask(make, &world.heir, KEY);
+            world.heir.pending(&leader.waker());
+            world.leader.leave();
         }
-        self.ask(make, &self.victim, KEY);
+        world.ask(make, &world.victim, KEY);
         match trigger {
             Trigger::FirstPoll => {}
-            Trigger::RepollTo => self.victim.pending(&victim.waker()),
-            _ => self.victim.pending(&hostile.waker()),
+            Trigger::RepollTo => world.victim.pending(&victim.waker()),
+            _ => world.victim.pending(&hostile.waker()),
         }
-        self.ask(make, &self.other, KEY);
-        self.other.pending(&other.waker());
-        hostile.arm();
+        world.ask(make, &world.other, KEY);
+        world.other.pending(&other.waker());
     }
 
-    /// The call that meets the hostile waker.
-    fn trigger(&'static self, trigger: Trigger, hostile: &'static TestWaker) {
-        let [leader, victim, ..] = &self.wakers;
+    fn trigger(self, trigger: Trigger, hostile: &'static TestWaker) {
+        let world = self.world;
+        let [leader, victim, ..] = &world.wakers;
         let lands = |value| {
-            self.gate.open(value);
-            Self::poll(&self.leader, &leader.waker());
-            self.gate.shut();
+            world.gate.open(value);
+            World::poll(&world.leader, &leader.waker());
+            world.gate.shut();
         };
         match trigger {
             Trigger::FirstPoll | Trigger::RepollTo => {
-                Self::poll(&self.victim, &hostile.waker());
+                World::poll(&world.victim, &hostile.waker());
             }
             Trigger::RepollFrom => {
-                Self::poll(&self.victim, &victim.waker());
+                World::poll(&world.victim, &victim.waker());
             }
             Trigger::Share => lands(0),
             Trigger::Retry => lands(1),
             Trigger::Refuse => lands(2),
             Trigger::GoAlone => lands(3),
-            Trigger::Lose => self.leader.leave(),
-            Trigger::PassOn => self.heir.leave(),
-            Trigger::Leave => self.victim.leave(),
+            Trigger::Lose => world.leader.leave(),
+            Trigger::PassOn => world.heir.leave(),
+            Trigger::Leave => world.victim.leave(),
         }
     }
 
     /// Everybody is told, was woken for it, and no flight and no waker is left behind.
-    fn settle(&'static self, hostile: &'static TestWaker) {
-        hostile.disarm();
-        self.gate.open(0);
-        self.heir.leave();
-        let calls = [&self.leader, &self.victim, &self.other, &self.late];
+    fn settle(self, hostile: &'static TestWaker) {
+        let world = self.world;
+        world.gate.open(0);
+        world.heir.leave();
+        let calls = [&world.leader, &world.victim, &world.other, &world.late];
         for _ in 0..2 * calls.len() {
-            for (call, waker) in calls.into_iter().zip(&self.wakers) {
+            for (call, waker) in calls.into_iter().zip(&world.wakers) {
                 if call.is_parked() {
-                    let earlier = core::ptr::eq(call, &self.victim).then_some(hostile);
+                    let earlier = core::ptr::eq(call, &world.victim).then_some(hostile);
                     tell(call, waker, earlier);
                 }
             }
         }
         assert!(!calls.iter().any(|call| call.is_parked()), "one is left");
-        assert!(self.group.is_empty(), "a flight is left");
-        assert_eq!(self.gate.begun(), self.gate.gone());
-        for waker in self.wakers.iter().chain([hostile]) {
+        assert!(world.group.is_empty(), "a flight is left");
+        assert_eq!(world.gate.begun(), world.gate.gone());
+        for waker in &world.wakers {
             assert_eq!(waker.live(), 0, "a waker is left");
         }
     }
@@ -231,52 +254,10 @@ fn tell(call: &'static Call, waker: &'static TestWaker, earlier: Option<&'static
     }
 }
 
-/// One combination. Returns whether the hostile waker came to act.
-async fn combination<R: Runtime>(rt: R, callback: Callback, act: Act, trigger: Trigger) -> bool {
-    let world: &'static World = rt.put(World::new());
-    let make: Make = rt.put(|| world.gate.pass());
-    let act_now = rt.put(move || world.act(make, act));
-    let hostile: &'static TestWaker = rt.put(TestWaker::hostile(callback, act_now));
-    world.set(make, trigger, hostile);
-    // A task of its own: a panic ends it and nothing else.
-    let task = rt.spawn(async move { world.trigger(trigger, hostile) });
-    let ended = task.join().await;
-    let acted = hostile.acted() > 0;
-    let expected = if acted && act == Act::Panic {
-        Ended::Panicked
-    } else {
-        Ended::Finished
-    };
-    assert_eq!(ended, expected, "{callback:?} {act:?} {trigger:?}");
-    let settled = rt.spawn(async move { world.settle(hostile) }).join().await;
-    assert_eq!(settled, Ended::Finished, "{callback:?} {act:?} {trigger:?}");
-    acted
-}
-
-/// Every trigger and callback with each of `acts`, or as many of them, evenly, as the platform affords.
-async fn table<R: Runtime>(rt: R, acts: &[Act]) {
-    let all = acts.len() * TRIGGERS.len() * Callback::ALL.len();
-    let step = all.div_ceil(rt.count(all));
-    let mut acted = 0;
-    for i in (0..all).step_by(step) {
-        let callback = Callback::ALL[i % Callback::ALL.len()];
-        let trigger = TRIGGERS[i / Callback::ALL.len() % TRIGGERS.len()];
-        let act = acts[i / Callback::ALL.len() / TRIGGERS.len()];
-        acted += usize::from(combination(rt, callback, act, trigger).await);
-    }
-    // Each trigger meets its callback: clone, drop or wake.
-    assert!(
-        step > 1 || acted >= acts.len() * TRIGGERS.len(),
-        "{acted} of {all} acted"
-    );
-}
-
 async fn w01_flight_survives_wakers_that_come_back<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &ACTS).await;
-    Verdict::Pass
+    table::<Play, R>(rt, &ACTS).await
 }
 
 async fn w02_flight_survives_wakers_that_panic<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &[Act::Panic]).await;
-    Verdict::Pass
+    table::<Play, R>(rt, &[Act::Panic]).await
 }

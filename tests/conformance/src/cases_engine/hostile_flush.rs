@@ -9,8 +9,8 @@ use core::task::{Poll, Waker};
 use super::super::subject::FlushTable;
 use super::super::subject::cancel::Kind;
 use super::super::subject::flush::{Flush, Flushed, Reply, Request};
-use crate::kit::{Callback, Guarded, Parked, TestWaker, poll_once};
-use crate::{Ended, Runtime, Task, Verdict};
+use crate::kit::{Guarded, Parked, Scene, TestWaker, poll_once, table};
+use crate::{Runtime, Verdict};
 
 cases! { engine hostile_flush:
     w01_flush_table_survives_wakers_that_come_back,
@@ -96,8 +96,20 @@ impl World {
             }
         }
     }
+}
 
-    fn act(&'static self, act: Act) {
+impl Scene for &'static World {
+    type Act = Act;
+    type Trigger = Trigger;
+
+    const PANIC: Act = Act::Panic;
+    const TRIGGERS: &'static [Trigger] = &TRIGGERS;
+
+    fn new<R: Runtime>(rt: R) -> Self {
+        rt.put(World::new())
+    }
+
+    fn act(self, act: Act) {
         match act {
             Act::Panic => panic!("hostile"),
             Act::Begin => drop(self.table.begin(50)),
@@ -112,7 +124,8 @@ impl World {
     }
 
     /// The calls before the one that counts: a request that the first has flushed, and the second.
-    fn set(&'static self, trigger: Trigger, waker: &Waker) {
+    fn set(self, trigger: Trigger, hostile: &'static TestWaker) {
+        let waker = &hostile.waker();
         let request = self.table.begin(1).expect("it is empty");
         if trigger == Trigger::Tell {
             self.listener.park(self.table.flushed());
@@ -149,7 +162,8 @@ impl World {
         }
     }
 
-    fn pull(&'static self, trigger: Trigger, waker: &Waker) {
+    fn trigger(self, trigger: Trigger, hostile: &'static TestWaker) {
+        let waker = &hostile.waker();
         match trigger {
             Trigger::Enlist => World::poll(&self.first, waker),
             Trigger::Repoll => World::poll(&self.first, Waker::noop()),
@@ -166,65 +180,21 @@ impl World {
         }
     }
 
-    /// Everybody goes, the harmless way.
-    fn clear(&'static self) {
+    /// Everybody goes, the harmless way, and every place is free.
+    fn settle(self, _: &'static TestWaker) {
         self.first.leave();
         self.second.leave();
         self.listener.leave();
         drop(self.request.with(Option::take));
         drop(self.reply.with(Option::take));
+        assert!(self.table.is_empty(), "a request is left");
     }
-}
-
-/// One combination. Returns whether the hostile waker came to act.
-async fn combination<R: Runtime>(rt: R, callback: Callback, act: Act, trigger: Trigger) -> bool {
-    let world: &'static World = rt.put(World::new());
-    let hostile: &'static TestWaker =
-        rt.put(TestWaker::hostile(callback, rt.put(move || world.act(act))));
-    world.set(trigger, &hostile.waker());
-    // A task of its own: a panic ends it and nothing else.
-    let task = rt.spawn(async move {
-        hostile.arm();
-        world.pull(trigger, &hostile.waker());
-    });
-    let ended = task.join().await;
-    let acted = hostile.acted() > 0;
-    let expected = if acted && act == Act::Panic {
-        Ended::Panicked
-    } else {
-        Ended::Finished
-    };
-    assert_eq!(ended, expected, "{callback:?} {act:?} {trigger:?}");
-    hostile.disarm();
-    world.clear();
-    assert!(world.table.is_empty(), "{callback:?} {act:?} {trigger:?}");
-    assert_eq!(hostile.live(), 0, "{callback:?} {act:?} {trigger:?}");
-    acted
-}
-
-/// Every trigger and callback with each of `acts`, or as many of them, evenly, as the platform affords.
-async fn walk<R: Runtime>(rt: R, acts: &[Act]) -> Verdict {
-    let all = acts.len() * TRIGGERS.len() * Callback::ALL.len();
-    let step = all.div_ceil(rt.count(all));
-    let mut acted = 0;
-    for i in (0..all).step_by(step) {
-        let callback = Callback::ALL[i % Callback::ALL.len()];
-        let trigger = TRIGGERS[i / Callback::ALL.len() % TRIGGERS.len()];
-        let act = acts[i / Callback::ALL.len() / TRIGGERS.len()];
-        acted += usize::from(combination(rt, callback, act, trigger).await);
-    }
-    // Each trigger meets its callback: clone, drop or wake.
-    assert!(
-        step > 1 || acted >= acts.len() * TRIGGERS.len(),
-        "{acted} of {all} acted"
-    );
-    Verdict::Pass
 }
 
 async fn w01_flush_table_survives_wakers_that_come_back<R: Runtime>(rt: R) -> Verdict {
-    walk(rt, &ACTS).await
+    table::<&'static World, R>(rt, &ACTS).await
 }
 
 async fn w02_flush_table_survives_wakers_that_panic<R: Runtime>(rt: R) -> Verdict {
-    walk(rt, &[Act::Panic]).await
+    table::<&'static World, R>(rt, &[Act::Panic]).await
 }

@@ -4,11 +4,10 @@ use core::task::Waker;
 
 use super::super::subject::line::HoldEnd;
 use super::super::subject::{AcquireIf, AcquireOutcome, Line, LineStatus, Token};
-use futures_core::FusedFuture;
 use portable_atomic::{AtomicUsize, Ordering};
 
-use crate::kit::{Callback, Guarded, Parked, TestWaker};
-use crate::{Ended, Runtime, Task, Verdict};
+use crate::kit::{Guarded, Parked, Scene, TestWaker, ask, table};
+use crate::{Runtime, Verdict};
 
 cases! { engine hostile_line:
     w01_line_survives_wakers_that_come_back,
@@ -127,8 +126,20 @@ impl World {
             AcquireOutcome::Failure(wait) => Some(wait),
         }
     }
+}
 
-    fn act(&'static self, act: Act) {
+impl Scene for &'static World {
+    type Act = Act;
+    type Trigger = Trigger;
+
+    const PANIC: Act = Act::Panic;
+    const TRIGGERS: &'static [Trigger] = &TRIGGERS;
+
+    fn new<R: Runtime>(rt: R) -> Self {
+        rt.put(World::new())
+    }
+
+    fn act(self, act: Act) {
         let [_, other, late] = self.wakers.each_ref();
         match act {
             Act::Panic => panic!("hostile"),
@@ -168,7 +179,7 @@ impl World {
         }
     }
 
-    fn set(&'static self, trigger: Trigger, hostile: &'static TestWaker) {
+    fn set(self, trigger: Trigger, hostile: &'static TestWaker) {
         let [victim, other, _] = self.wakers.each_ref();
         assert!(self.wait().is_none(), "a new line is free");
         self.victim.park(self.wait().expect("busy"));
@@ -179,10 +190,9 @@ impl World {
         }
         self.other.park(self.wait().expect("busy"));
         self.other.pending(&other.waker());
-        hostile.arm();
     }
 
-    fn trigger(&'static self, trigger: Trigger, hostile: &'static TestWaker) {
+    fn trigger(self, trigger: Trigger, hostile: &'static TestWaker) {
         let victim = &self.victim;
         match trigger {
             Trigger::FirstPoll | Trigger::RepollTo => self.poll(victim, &hostile.waker()),
@@ -201,14 +211,13 @@ impl World {
     }
 
     /// Whoever was queued and is told was woken; everybody is told; the line is free, and no waker is left behind.
-    fn settle(&'static self, hostile: &'static TestWaker) {
-        hostile.disarm();
+    fn settle(self, hostile: &'static TestWaker) {
         let [victim, other, late] = self.wakers.each_ref();
         for _ in 0..4 {
             self.release();
-            ask(&self.victim, victim, Some(hostile));
-            ask(&self.other, other, None);
-            ask(&self.late, late, None);
+            ask(&self.victim, victim, Some(hostile), drop);
+            ask(&self.other, other, None, drop);
+            ask(&self.late, late, None, drop);
         }
         let waits = [&self.victim, &self.other, &self.late];
         assert!(
@@ -221,71 +230,16 @@ impl World {
             0,
             "two tokens at a time"
         );
-        for waker in self.wakers.iter().chain([hostile]) {
+        for waker in &self.wakers {
             assert_eq!(waker.live(), 0, "a waker is left");
         }
     }
 }
 
-/// Polls a wait that may be anywhere in its life; if it is over now, it was woken for it.
-fn ask(wait: &'static Wait, waker: &'static TestWaker, earlier: Option<&'static TestWaker>) {
-    if !wait.is_parked() {
-        return;
-    }
-    if wait.with_pin(|wait| wait.is_terminated()) {
-        return wait.leave();
-    }
-    let queued = waker.clones() > 0;
-    let woken = waker.wakes() > 0 || earlier.is_some_and(|earlier| earlier.wakes() > 0);
-    if wait.poll(&waker.waker()).is_ready() {
-        assert!(woken || !queued, "told, but never woken");
-        wait.leave();
-    }
-}
-
-/// One combination. Returns whether the hostile waker came to act.
-async fn combination<R: Runtime>(rt: R, callback: Callback, act: Act, trigger: Trigger) -> bool {
-    let world: &'static World = rt.put(World::new());
-    let hostile: &'static TestWaker =
-        rt.put(TestWaker::hostile(callback, rt.put(move || world.act(act))));
-    world.set(trigger, hostile);
-    let task = rt.spawn(async move { world.trigger(trigger, hostile) });
-    let ended = task.join().await;
-    let acted = hostile.acted() > 0;
-    let expected = if acted && act == Act::Panic {
-        Ended::Panicked
-    } else {
-        Ended::Finished
-    };
-    assert_eq!(ended, expected, "{callback:?} {act:?} {trigger:?}");
-    let settled = rt.spawn(async move { world.settle(hostile) }).join().await;
-    assert_eq!(settled, Ended::Finished, "{callback:?} {act:?} {trigger:?}");
-    acted
-}
-
-/// As for the slot.
-async fn table<R: Runtime>(rt: R, acts: &[Act]) {
-    let all = acts.len() * TRIGGERS.len() * Callback::ALL.len();
-    let step = all.div_ceil(rt.count(all));
-    let mut acted = 0;
-    for i in (0..all).step_by(step) {
-        let callback = Callback::ALL[i % Callback::ALL.len()];
-        let trigger = TRIGGERS[i / Callback::ALL.len() % TRIGGERS.len()];
-        let act = acts[i / Callback::ALL.len() / TRIGGERS.len()];
-        acted += usize::from(combination(rt, callback, act, trigger).await);
-    }
-    assert!(
-        step > 1 || acted >= acts.len() * TRIGGERS.len(),
-        "{acted} of {all} acted"
-    );
-}
-
 async fn w01_line_survives_wakers_that_come_back<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &ACTS).await;
-    Verdict::Pass
+    table::<&'static World, R>(rt, &ACTS).await
 }
 
 async fn w02_line_survives_wakers_that_panic<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &[Act::Panic]).await;
-    Verdict::Pass
+    table::<&'static World, R>(rt, &[Act::Panic]).await
 }

@@ -9,8 +9,8 @@ use futures_core::FusedFuture;
 use super::super::subject::ListLock;
 use super::super::subject::flight::{Impatient, RelayRun};
 use super::flight_parts::{Gate, Make, Passed};
-use crate::kit::{Callback, Parked, TestWaker};
-use crate::{Clock, Ended, Runtime, Task, Timer, Verdict};
+use crate::kit::{Parked, Scene, TestWaker, table};
+use crate::{Clock, Runtime, Timer, Verdict};
 
 cases! { engine hostile_relay:
     w01_relay_survives_wakers_that_come_back,
@@ -124,140 +124,124 @@ impl World {
             call.leave();
         }
     }
+}
 
-    fn act(&'static self, make: Make, act: Act) {
-        let [.., other, late] = &self.wakers;
+/// The world, and what begins its calls' work.
+#[derive(Clone, Copy)]
+struct Play {
+    world: &'static World,
+    make: Make,
+}
+
+impl Scene for Play {
+    type Act = Act;
+    type Trigger = Trigger;
+
+    const PANIC: Act = Act::Panic;
+    const TRIGGERS: &'static [Trigger] = &TRIGGERS;
+
+    fn new<R: Runtime>(rt: R) -> Self {
+        let world: &'static World = rt.put(World::new());
+        Self {
+            world,
+            make: rt.put(|| world.gate.pass()),
+        }
+    }
+
+    fn act(self, act: Act) {
+        let Self { world, make } = self;
+        let [.., other, late] = &world.wakers;
         match act {
             Act::Panic => panic!("hostile"),
             Act::Ask => {
-                if !self.late.is_parked() {
-                    self.late.park(self.relay.run(make));
+                if !world.late.is_parked() {
+                    world.late.park(world.relay.run(make));
                 }
-                Self::poll(&self.late, &late.waker());
+                World::poll(&world.late, &late.waker());
             }
             Act::Look => {
-                let _ = self.relay.is_running();
+                let _ = world.relay.is_running();
             }
             Act::PollOther => {
-                if self.other.is_parked() {
-                    Self::poll(&self.other, &other.waker());
+                if world.other.is_parked() {
+                    World::poll(&world.other, &other.waker());
                 }
             }
-            Act::DropOther => self.other.leave(),
+            Act::DropOther => world.other.leave(),
         }
     }
 
-    /// Sets the scene; `hostile` is not armed yet.
-    fn set(&'static self, make: Make, trigger: Trigger, hostile: &'static TestWaker) {
-        let [driver, victim, other, _] = &self.wakers;
+    fn set(self, trigger: Trigger, hostile: &'static TestWaker) {
+        let Self { world, make } = self;
+        let [driver, victim, other, _] = &world.wakers;
         if !trigger.by_the_driver() {
-            self.driver.park(self.relay.run(make));
-            self.driver.pending(&driver.waker());
+            world.driver.park(world.relay.run(make));
+            world.driver.pending(&driver.waker());
         }
-        self.victim.park(self.relay.run(make));
+        world.victim.park(world.relay.run(make));
         match trigger {
             Trigger::Joins => {}
-            Trigger::DrivesTo => self.victim.pending(&victim.waker()),
-            _ => self.victim.pending(&hostile.waker()),
+            Trigger::DrivesTo => world.victim.pending(&victim.waker()),
+            _ => world.victim.pending(&hostile.waker()),
         }
-        self.other.park(self.relay.run(make));
-        self.other.pending(&other.waker());
-        hostile.arm();
+        world.other.park(world.relay.run(make));
+        world.other.pending(&other.waker());
     }
 
-    /// The call that meets the hostile waker.
-    fn trigger(&'static self, make: Make, trigger: Trigger, hostile: &'static TestWaker) {
-        let [driver, victim, ..] = &self.wakers;
+    fn trigger(self, trigger: Trigger, hostile: &'static TestWaker) {
+        let Self { world, make } = self;
+        let [driver, victim, ..] = &world.wakers;
         match trigger {
-            Trigger::DrivesTo | Trigger::Joins => Self::poll(&self.victim, &hostile.waker()),
-            Trigger::DrivesFrom => Self::poll(&self.victim, &victim.waker()),
-            Trigger::DriverLeaves | Trigger::Leaves => self.victim.leave(),
+            Trigger::DrivesTo | Trigger::Joins => World::poll(&world.victim, &hostile.waker()),
+            Trigger::DrivesFrom => World::poll(&world.victim, &victim.waker()),
+            Trigger::DriverLeaves | Trigger::Leaves => world.victim.leave(),
             Trigger::DriverLands => {
-                self.gate.open(0);
-                Self::poll(&self.victim, &victim.waker());
+                world.gate.open(0);
+                World::poll(&world.victim, &victim.waker());
             }
             Trigger::Lands => {
-                self.gate.open(0);
-                Self::poll(&self.driver, &driver.waker());
+                world.gate.open(0);
+                World::poll(&world.driver, &driver.waker());
             }
-            Trigger::Inherits => self.driver.leave(),
+            Trigger::Inherits => world.driver.leave(),
             Trigger::InheritsOfTheReplaced => {
-                self.impatient
-                    .park(self.relay.run(make).stall_bound(Over, Duration::ZERO));
-                let _ = self.impatient.poll(&driver.waker());
+                world
+                    .impatient
+                    .park(world.relay.run(make).stall_bound(Over, Duration::ZERO));
+                let _ = world.impatient.poll(&driver.waker());
             }
         }
     }
 
     /// Everybody is told, and no run and no waker is left behind.
-    fn settle(&'static self, hostile: &'static TestWaker) {
-        hostile.disarm();
-        self.gate.open(0);
-        self.impatient.leave();
-        let calls = [&self.driver, &self.victim, &self.other, &self.late];
+    fn settle(self, _: &'static TestWaker) {
+        let world = self.world;
+        world.gate.open(0);
+        world.impatient.leave();
+        let calls = [&world.driver, &world.victim, &world.other, &world.late];
         for _ in 0..2 * calls.len() {
-            for (call, waker) in calls.into_iter().zip(&self.wakers) {
+            for (call, waker) in calls.into_iter().zip(&world.wakers) {
                 if !call.is_parked() {
                 } else if call.with_pin(|call| call.is_terminated()) {
                     call.leave();
                 } else {
-                    Self::poll(call, &waker.waker());
+                    World::poll(call, &waker.waker());
                 }
             }
         }
         assert!(!calls.iter().any(|call| call.is_parked()), "one is left");
-        assert!(!self.relay.is_running(), "a run is left");
-        assert_eq!(self.gate.begun(), self.gate.gone());
-        for waker in self.wakers.iter().chain([hostile]) {
+        assert!(!world.relay.is_running(), "a run is left");
+        assert_eq!(world.gate.begun(), world.gate.gone());
+        for waker in &world.wakers {
             assert_eq!(waker.live(), 0, "a waker is left");
         }
     }
 }
 
-/// One combination. Returns whether the hostile waker came to act.
-async fn combination<R: Runtime>(rt: R, callback: Callback, act: Act, trigger: Trigger) -> bool {
-    let world: &'static World = rt.put(World::new());
-    let make: Make = rt.put(|| world.gate.pass());
-    let act_now = rt.put(move || world.act(make, act));
-    let hostile: &'static TestWaker = rt.put(TestWaker::hostile(callback, act_now));
-    world.set(make, trigger, hostile);
-    let task = rt.spawn(async move { world.trigger(make, trigger, hostile) });
-    let ended = task.join().await;
-    let acted = hostile.acted() > 0;
-    let expected = if acted && act == Act::Panic {
-        Ended::Panicked
-    } else {
-        Ended::Finished
-    };
-    assert_eq!(ended, expected, "{callback:?} {act:?} {trigger:?}");
-    let settled = rt.spawn(async move { world.settle(hostile) }).join().await;
-    assert_eq!(settled, Ended::Finished, "{callback:?} {act:?} {trigger:?}");
-    acted
-}
-
-/// As for flights.
-async fn table<R: Runtime>(rt: R, acts: &[Act]) {
-    let all = acts.len() * TRIGGERS.len() * Callback::ALL.len();
-    let step = all.div_ceil(rt.count(all));
-    let mut acted = 0;
-    for i in (0..all).step_by(step) {
-        let callback = Callback::ALL[i % Callback::ALL.len()];
-        let trigger = TRIGGERS[i / Callback::ALL.len() % TRIGGERS.len()];
-        let act = acts[i / Callback::ALL.len() / TRIGGERS.len()];
-        acted += usize::from(combination(rt, callback, act, trigger).await);
-    }
-    assert!(
-        step > 1 || acted >= acts.len() * TRIGGERS.len(),
-        "{acted} of {all} acted"
-    );
-}
-
 async fn w01_relay_survives_wakers_that_come_back<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &ACTS).await;
-    Verdict::Pass
+    table::<Play, R>(rt, &ACTS).await
 }
 
 async fn w02_relay_survives_wakers_that_panic<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &[Act::Panic]).await;
-    Verdict::Pass
+    table::<Play, R>(rt, &[Act::Panic]).await
 }

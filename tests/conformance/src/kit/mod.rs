@@ -3,6 +3,7 @@
 mod cell;
 mod clock;
 mod history;
+mod hostile;
 mod script;
 mod text;
 mod turns;
@@ -11,6 +12,7 @@ mod waker;
 pub use cell::{Guarded, Parked};
 pub use clock::{MockClock, MockSleep};
 pub use history::History;
+pub use hostile::{Scene, ask, table};
 pub use script::Script;
 pub use text::Text;
 pub use turns::{eventually, poll_once, yield_now};

@@ -1,0 +1,131 @@
+//! The table of hostile wakers (w01, w02): every callback of a waker, doing every hostile act, in every call that meets it.
+//!
+//! A primitive says what its [`Scene`] is; [`table`] plays all combinations, each in a world of its own.
+
+use core::fmt::Debug;
+use core::task::Poll;
+
+use futures_core::FusedFuture;
+
+use super::{Callback, Parked, TestWaker};
+use crate::Verdict;
+use crate::runtime::{Ended, Runtime, Task};
+
+/// One world, with everybody in it; a handle on it.
+pub trait Scene: Copy + Send + Sync + 'static {
+    /// What a waker does besides waking.
+    type Act: Copy + Debug + PartialEq + Send + Sync;
+    /// Which call meets the hostile waker.
+    type Trigger: Copy + Debug + Send;
+
+    /// The act that is a panic.
+    const PANIC: Self::Act;
+    /// All of them.
+    const TRIGGERS: &'static [Self::Trigger];
+
+    /// A world where nothing has happened.
+    fn new<R: Runtime>(rt: R) -> Self;
+
+    /// What the hostile waker does.
+    fn act(self, act: Self::Act);
+
+    /// Sets the scene; `hostile` is not armed yet.
+    fn set(self, trigger: Self::Trigger, hostile: &'static TestWaker);
+
+    /// The call that meets the hostile waker, which is armed now.
+    fn trigger(self, trigger: Self::Trigger, hostile: &'static TestWaker);
+
+    /// Whether that call may swallow the waker's panic.
+    fn swallows(_: Self::Trigger) -> bool {
+        false
+    }
+
+    /// Sees that everybody is served or told, and that nothing is left; `hostile` is disarmed. That no waker of `hostile` is left is seen
+    /// to afterwards.
+    fn settle(self, hostile: &'static TestWaker);
+}
+
+/// One combination. Returns whether the hostile waker came to act.
+async fn combination<S: Scene, R: Runtime>(
+    rt: R,
+    callback: Callback,
+    act: S::Act,
+    trigger: S::Trigger,
+) -> bool {
+    let scene = S::new(rt);
+    let hostile: &'static TestWaker =
+        rt.put(TestWaker::hostile(callback, rt.put(move || scene.act(act))));
+    scene.set(trigger, hostile);
+    hostile.arm();
+    // A task of its own: a panic ends it and nothing else.
+    let ended = rt
+        .spawn(async move { scene.trigger(trigger, hostile) })
+        .join()
+        .await;
+    let acted = hostile.acted() > 0;
+    if !(acted && act == S::PANIC) {
+        assert_eq!(ended, Ended::Finished, "{callback:?} {act:?} {trigger:?}");
+    } else if !S::swallows(trigger) {
+        assert_eq!(ended, Ended::Panicked, "{callback:?} {act:?} {trigger:?}");
+    }
+    let settled = rt.spawn(async move {
+        hostile.disarm();
+        scene.settle(hostile);
+        assert_eq!(hostile.live(), 0, "a waker is left");
+    });
+    assert_eq!(
+        settled.join().await,
+        Ended::Finished,
+        "{callback:?} {act:?} {trigger:?}"
+    );
+    acted
+}
+
+/// Every trigger and callback with each of `acts`, or as many of them, evenly, as the platform affords.
+///
+/// # Panics
+/// If a combination does not end as it has to.
+pub async fn table<S: Scene, R: Runtime>(rt: R, acts: &[S::Act]) -> Verdict {
+    let all = acts.len() * S::TRIGGERS.len() * Callback::ALL.len();
+    let step = all.div_ceil(rt.count(all));
+    let mut acted = 0;
+    for i in (0..all).step_by(step) {
+        let callback = Callback::ALL[i % Callback::ALL.len()];
+        let trigger = S::TRIGGERS[i / Callback::ALL.len() % S::TRIGGERS.len()];
+        let act = acts[i / Callback::ALL.len() / S::TRIGGERS.len()];
+        acted += usize::from(combination::<S, R>(rt, callback, act, trigger).await);
+    }
+    // Each trigger meets its callback: clone, drop or wake. (The engine never wakes by reference.)
+    assert!(
+        step > 1 || acted >= acts.len() * S::TRIGGERS.len(),
+        "{acted} of {all} acted"
+    );
+    Verdict::Pass
+}
+
+/// Polls a wait that may be anywhere in its life; if it is over now, it was woken for it, by this waker or the `earlier` one.
+///
+/// # Panics
+/// If it was not.
+pub fn ask<F: FusedFuture>(
+    wait: &'static Parked<F>,
+    waker: &'static TestWaker,
+    earlier: Option<&'static TestWaker>,
+    told: impl FnOnce(F::Output),
+) {
+    if !wait.is_parked() {
+        return;
+    }
+    // Abandoned, or over in the poll that panicked.
+    if wait.with_pin(|wait| wait.is_terminated()) {
+        return wait.leave();
+    }
+    // Whether this waker was queued, and it or the one before it woken since.
+    let queued = waker.clones() > 0;
+    let woken = waker.wakes() > 0 || earlier.is_some_and(|earlier| earlier.wakes() > 0);
+    if let Poll::Ready(output) = wait.poll(&waker.waker()) {
+        assert!(woken || !queued, "served, but never woken");
+        wait.leave();
+        told(output);
+    }
+}
