@@ -28,7 +28,9 @@ use super::{
 use crate::{
     Outcome,
     sync::{Lock, Locked},
-    wait::{self, Anchor, BATCH, Cohort, Drain, Found, Node, Post, Protocol, Supply, UserCode},
+    wait::{
+        self, Anchor, BATCH, Batch, Cohort, Drain, Found, Node, Post, Protocol, Supply, UserCode,
+    },
 };
 
 /// What flights are kept in: a `Flight`, a `Group`, a `Relay`. Sealed.
@@ -487,8 +489,7 @@ where
 {
     depart(at, node, |joined| Clones {
         value,
-        ready: [const { None }; BATCH],
-        len: 0,
+        ready: Batch::new(),
         wanted: joined,
         joined,
         failed: false,
@@ -664,8 +665,7 @@ pub(super) fn left_alone<T: Table>(
 /// Clones of a result, made outside the lock, a batch at a time.
 struct Clones<'v, T> {
     value: &'v T,
-    ready: [Option<T>; BATCH],
-    len: usize,
+    ready: Batch<T>,
     wanted: u32,
     joined: u32,
     /// A clone panicked: the others are told so.
@@ -676,26 +676,22 @@ impl<T: Clone> Supply for Clones<'_, T> {
     type Grant = Landing<T>;
 
     fn is_ready(&self) -> bool {
-        self.failed || self.len > 0
+        self.failed || !self.ready.is_empty()
     }
 
     fn prepare(&mut self) {
         self.failed = true;
-        // (At least one: a count that was saturated says too little.)
-        let wanted = usize::try_from(self.wanted)
-            .unwrap_or(BATCH)
-            .clamp(1, BATCH);
-        for place in self.ready.iter_mut().take(wanted) {
-            *place = Some(self.value.clone());
-            self.len += 1;
+        self.ready.clear();
+        // One at least: a count that was saturated says too little.
+        for _ in 0..self.wanted.clamp(1, BATCH as u32) {
+            self.ready.push(self.value.clone());
         }
-        self.wanted = self.wanted.saturating_sub(self.len as u32);
+        self.wanted = self.wanted.saturating_sub(BATCH as u32);
         self.failed = false;
     }
 
     fn take(&mut self) -> Landing<T> {
-        self.len = self.len.saturating_sub(1);
-        match self.ready.get_mut(self.len).and_then(Option::take) {
+        match self.ready.pop() {
             Some(value) => Landing::Landed {
                 value,
                 joined: self.joined,
@@ -705,13 +701,12 @@ impl<T: Clone> Supply for Clones<'_, T> {
     }
 
     fn is_clear(&self) -> bool {
-        self.len == 0
+        self.ready.is_empty()
     }
 
     fn clear(&mut self) {
-        while let Some(last) = self.len.checked_sub(1) {
-            self.len = last;
-            drop(self.ready.get_mut(last).and_then(Option::take));
+        while let Some(value) = self.ready.pop() {
+            drop(value);
         }
     }
 }

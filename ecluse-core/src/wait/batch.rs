@@ -1,63 +1,61 @@
-//! The wakers that one lock hold takes along, on their way to be woken.
+//! What one lock hold takes along: wakers on their way to be woken, values on their way to waiters.
 //!
 //! A mutex is worth many of them. A critical section keeps interrupts off, so it takes one, and one
 //! is an `Option`: no counters, and half the code.
 
-pub(crate) use self::imp::BATCH;
-pub(super) use self::imp::Batch;
+pub(crate) use self::imp::{BATCH, Batch};
 
 #[cfg(all(feature = "std", not(ecluse_loom)))]
 mod imp {
-    use core::task::Waker;
-
-    /// Wakers taken a lock hold.
+    /// Taken a lock hold.
     pub(crate) const BATCH: usize = 16;
 
     /// In the order they came.
-    pub(in super::super) struct Batch {
-        wakers: [Option<Waker>; BATCH],
+    pub(crate) struct Batch<T> {
+        places: [Option<T>; BATCH],
         taken: usize,
         len: usize,
     }
 
-    impl Batch {
+    impl<T> Batch<T> {
         #[inline(always)]
-        pub(in super::super) const fn new() -> Self {
+        pub(crate) const fn new() -> Self {
             Self {
-                wakers: [const { None }; BATCH],
+                places: [const { None }; BATCH],
                 taken: 0,
                 len: 0,
             }
         }
 
-        pub(in super::super) fn is_full(&self) -> bool {
+        pub(crate) fn is_full(&self) -> bool {
             self.len == BATCH
         }
 
-        pub(in super::super) fn is_empty(&self) -> bool {
+        pub(crate) fn is_empty(&self) -> bool {
             self.taken == self.len
         }
 
         /// There is room: the caller has asked [`Batch::is_full`].
-        pub(in super::super) fn push(&mut self, waker: Waker) {
+        pub(crate) fn push(&mut self, one: T) {
             // No indexing, which could panic under the lock as far as a compiler knows.
-            if let Some(place) = self.wakers.get_mut(self.len) {
-                *place = Some(waker);
+            if let Some(place) = self.places.get_mut(self.len) {
+                *place = Some(one);
                 self.len += 1;
             }
         }
 
-        pub(in super::super) fn pop(&mut self) -> Option<Waker> {
-            let waker = self
-                .wakers
+        pub(crate) fn pop(&mut self) -> Option<T> {
+            let one = self
+                .places
                 .get_mut(self.taken..self.len)?
                 .first_mut()?
                 .take();
             self.taken += 1;
-            waker
+            one
         }
 
-        pub(in super::super) fn clear(&mut self) {
+        /// Everything was taken: there is room again.
+        pub(crate) fn clear(&mut self) {
             (self.taken, self.len) = (0, 0);
         }
     }
@@ -65,39 +63,37 @@ mod imp {
 
 #[cfg(not(all(feature = "std", not(ecluse_loom))))]
 mod imp {
-    use core::task::Waker;
-
-    /// Wakers taken a lock hold.
+    /// Taken a lock hold.
     pub(crate) const BATCH: usize = 1;
 
     /// One at most.
-    pub(in super::super) struct Batch(Option<Waker>);
+    pub(crate) struct Batch<T>(Option<T>);
 
-    impl Batch {
+    impl<T> Batch<T> {
         #[inline(always)]
-        pub(in super::super) const fn new() -> Self {
+        pub(crate) const fn new() -> Self {
             Self(None)
         }
 
-        pub(in super::super) fn is_full(&self) -> bool {
+        pub(crate) fn is_full(&self) -> bool {
             self.0.is_some()
         }
 
-        pub(in super::super) fn is_empty(&self) -> bool {
+        pub(crate) fn is_empty(&self) -> bool {
             self.0.is_none()
         }
 
         /// There is room: the caller has asked [`Batch::is_full`].
-        pub(in super::super) fn push(&mut self, waker: Waker) {
+        pub(crate) fn push(&mut self, one: T) {
             // What was there is nothing; that it need not be dropped is for the compiler to know.
-            core::mem::forget(self.0.replace(waker));
+            core::mem::forget(self.0.replace(one));
         }
 
-        pub(in super::super) fn pop(&mut self) -> Option<Waker> {
+        pub(crate) fn pop(&mut self) -> Option<T> {
             self.0.take()
         }
 
         #[expect(clippy::unused_self, reason = "the other one has something to clear")]
-        pub(in super::super) fn clear(&mut self) {}
+        pub(crate) fn clear(&mut self) {}
     }
 }

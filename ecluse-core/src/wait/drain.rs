@@ -216,7 +216,7 @@ impl<T, X, S: Supply> Source<T> for Cohort<'_, X, S> {
 pub(crate) struct Drain<'a, L: Lock, T, S: Source<T>> {
     lock: &'a Protected<L, T>,
     source: S,
-    wakers: Batch,
+    wakers: Batch<Waker>,
     user: UserCode,
 }
 

@@ -45,7 +45,7 @@ use futures_core::FusedFuture;
 
 use self::list::{FINISHED, GRANTED, IDLE, LEADING, QUEUED, STALLED};
 pub(crate) use self::{
-    batch::BATCH,
+    batch::{BATCH, Batch},
     drain::{Cohort, Drain, Same, Source, Supply},
     leader::{Anchor, Bucket, Post},
     list::{End, Link, LinkRing, Node, Ring},
