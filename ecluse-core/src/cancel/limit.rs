@@ -4,14 +4,14 @@ use core::{
     fmt,
     future::{Future, poll_fn},
     pin::pin,
-    task::{Poll, Waker},
+    task::Poll,
     time::Duration,
 };
 
 use crate::{
     runtime::Timer,
     sync::{DefaultLock, Lock, Locked, Protected},
-    wait::{Drain, Found, Link, Node, Protocol, Ring, Wait},
+    wait::{Drain, Link, Protocol, Ring, Wait},
 };
 
 /// A deadline with its clock, for [`Cx::deadline`](super::Cx::deadline). It can be moved at any time
@@ -131,23 +131,6 @@ impl<M: Timer, L: Lock> Protocol for ToMove<'_, M, L> {
 
     fn ring<'h>(&'h self, moves: &'h mut Locked<Self::Held>) -> Option<&'h mut Ring<()>> {
         Some(&mut moves.waiters)
-    }
-
-    fn attempt(&self) -> Option<()> {
-        None
-    }
-
-    fn enlist<'h>(
-        &'h self,
-        moves: &'h mut Locked<Self::Held>,
-        _: &Node<()>,
-        _: &Waker,
-        (): &mut (),
-    ) -> Found<'h, Self> {
-        match self.over(moves) {
-            Some(()) => Found::Grant(()),
-            None => Found::Ring(&mut moves.waiters),
-        }
     }
 
     fn over(&self, moves: &mut Locked<Self::Held>) -> Option<()> {

@@ -3,8 +3,6 @@
 //! Registering and cancelling meet under one lock: a wait that did not see the flag there is in its
 //! ring before a cancel looks at the ring, one that comes later reads the flag (s02).
 
-use core::task::Waker;
-
 use super::{
     cx::Cx,
     reason::{CANCEL, FORCE, Reason},
@@ -12,7 +10,7 @@ use super::{
 };
 use crate::{
     sync::{Lock, Locked, Ordering, Protected},
-    wait::{Found, Node, Protocol, Ring, Wait},
+    wait::{Protocol, Ring, Wait},
 };
 
 /// The wait for a scope to be cancelled: gives the [`Reason`]. See [`Cx::cancelled`].
@@ -56,21 +54,6 @@ macro_rules! flag_wait {
                 Reason::of(word).filter(|_| word & $flag != 0)
             }
 
-            #[inline(always)]
-            fn enlist<'h>(
-                &'h self,
-                trunk: &'h mut Locked<Trunk>,
-                _: &Node<Reason>,
-                _: &Waker,
-                (): &mut (),
-            ) -> Found<'h, Self> {
-                match self.attempt() {
-                    Some(reason) => Found::Grant(reason),
-                    // SAFETY: as in `ring`.
-                    None => Found::Ring(&mut unsafe { self.0.branch.lists(trunk) }.$ring),
-                }
-            }
-
             fn over(&self, _: &mut Locked<Trunk>) -> Option<Reason> {
                 self.attempt()
             }
@@ -103,24 +86,6 @@ impl<L: Lock> Protocol for ToCarry<'_, L> {
 
     fn ring<'h>(&'h self, trunk: &'h mut Locked<Trunk>) -> Option<&'h mut Ring<()>> {
         Some(&mut trunk.carriers)
-    }
-
-    fn attempt(&self) -> Option<()> {
-        None
-    }
-
-    fn enlist<'h>(
-        &'h self,
-        trunk: &'h mut Locked<Trunk>,
-        _: &Node<()>,
-        _: &Waker,
-        (): &mut (),
-    ) -> Found<'h, Self> {
-        if trunk.has_work() {
-            Found::Grant(())
-        } else {
-            Found::Ring(&mut trunk.carriers)
-        }
     }
 
     fn over(&self, trunk: &mut Locked<Trunk>) -> Option<()> {

@@ -125,11 +125,6 @@ impl<R: ChannelRef> Protocol for ToItem<R> {
     }
 
     #[inline(always)]
-    fn attempt(&self) -> Option<ItemGrant> {
-        None
-    }
-
-    #[inline(always)]
     fn enlist<'h>(
         &'h self,
         held: &'h mut Locked<Queue>,
@@ -276,10 +271,6 @@ impl<R: ChannelRef> Protocol for ToTaken<R> {
 
     fn ring<'h>(&'h self, held: &'h mut Locked<Queue>) -> Option<&'h mut Ring<HandGrant>> {
         Some(&mut held.handover)
-    }
-
-    fn attempt(&self) -> Option<HandGrant> {
-        None
     }
 
     fn enlist<'h>(

@@ -103,10 +103,6 @@ impl<R: TableRef> Protocol for ToTurn<R> {
         None
     }
 
-    fn attempt(&self) -> Option<Self::Grant> {
-        None
-    }
-
     fn enlist<'h>(
         &'h self,
         held: &'h mut Locked<Self::Held>,

@@ -183,24 +183,6 @@ impl<R: TableRef> Protocol for ToHear<R> {
         Some(&mut held.listeners)
     }
 
-    fn attempt(&self) -> Option<()> {
-        None
-    }
-
-    fn enlist<'h>(
-        &'h self,
-        held: &'h mut Locked<Self::Held>,
-        _: &Node<()>,
-        _: &Waker,
-        (): &mut (),
-    ) -> Found<'h, Self> {
-        if held.is_heard(self.session) {
-            Found::Grant(())
-        } else {
-            Found::Ring(&mut held.listeners)
-        }
-    }
-
     fn over(&self, held: &mut Locked<Self::Held>) -> Option<()> {
         held.is_heard(self.session).then_some(())
     }
@@ -300,24 +282,6 @@ impl<R: TableRef> Protocol for ToClear<R> {
 
     fn ring<'h>(&'h self, held: &'h mut Locked<Self::Held>) -> Option<&'h mut Ring<()>> {
         Some(&mut held.clearing)
-    }
-
-    fn attempt(&self) -> Option<()> {
-        None
-    }
-
-    fn enlist<'h>(
-        &'h self,
-        held: &'h mut Locked<Self::Held>,
-        _: &Node<()>,
-        _: &Waker,
-        (): &mut (),
-    ) -> Found<'h, Self> {
-        if held.is_late() {
-            Found::Ring(&mut held.clearing)
-        } else {
-            Found::Grant(())
-        }
     }
 
     fn over(&self, held: &mut Locked<Self::Held>) -> Option<()> {

@@ -18,11 +18,9 @@
 //! - **B3** The writer queues, under the lock, only behind somebody who is in; and the last to leave a
 //!   gate that is shut looks, under the lock, whether to wake.
 
-use core::task::Waker;
-
 use crate::{
     sync::{Cell, Lock, Locked, Ordering, Protected, Word},
-    wait::{Drain, Found, Link, Node, Protocol, Ring, Wait},
+    wait::{Drain, Link, Protocol, Ring, Wait},
 };
 
 const SHUT: usize = 1;
@@ -213,23 +211,6 @@ impl<T, L: Lock> Protocol for ToClear<'_, T, L> {
 
     fn ring<'h>(&'h self, writer: &'h mut Locked<Ring<()>>) -> Option<&'h mut Ring<()>> {
         Some(writer)
-    }
-
-    fn attempt(&self) -> Option<()> {
-        None
-    }
-
-    fn enlist<'h>(
-        &'h self,
-        writer: &'h mut Locked<Ring<()>>,
-        _: &Node<()>,
-        _: &Waker,
-        (): &mut (),
-    ) -> Found<'h, Self> {
-        match self.over(writer) {
-            Some(()) => Found::Grant(()),
-            None => Found::Ring(writer),
-        }
     }
 
     fn over(&self, _: &mut Locked<Ring<()>>) -> Option<()> {

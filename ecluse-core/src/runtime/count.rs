@@ -5,11 +5,9 @@
 //!
 //! [`Tally`]: super::Tally
 
-use core::task::Waker;
-
 use crate::{
     sync::{Lock, Locked, Protected},
-    wait::{Found, Node, Protocol, Ring, Wait},
+    wait::{Protocol, Ring, Wait},
 };
 
 /// Those who are out, and who waits for them.
@@ -110,27 +108,8 @@ impl<R: TallyRef> Protocol for ToJoin<R> {
         Some(&mut self.0.count(held).joiners)
     }
 
-    fn attempt(&self) -> Option<()> {
-        None
-    }
-
-    fn enlist<'h>(
-        &'h self,
-        held: &'h mut Locked<R::Held>,
-        _: &Node<()>,
-        _: &Waker,
-        (): &mut (),
-    ) -> Found<'h, Self> {
-        // K1.
-        let count = self.0.count(held);
-        if count.live == 0 {
-            Found::Grant(())
-        } else {
-            Found::Ring(&mut count.joiners)
-        }
-    }
-
     fn over(&self, held: &mut Locked<R::Held>) -> Option<()> {
+        // K1.
         (self.0.count(held).live == 0).then_some(())
     }
 
@@ -151,23 +130,6 @@ impl<R: TallyRef> Protocol for ToCancel<R> {
 
     fn ring<'h>(&'h self, held: &'h mut Locked<R::Held>) -> Option<&'h mut Ring<R::Told>> {
         Some(self.0.tickets(held))
-    }
-
-    fn attempt(&self) -> Option<R::Told> {
-        None
-    }
-
-    fn enlist<'h>(
-        &'h self,
-        held: &'h mut Locked<R::Held>,
-        _: &Node<R::Told>,
-        _: &Waker,
-        (): &mut (),
-    ) -> Found<'h, Self> {
-        match self.0.told(held) {
-            Some(told) => Found::Grant(told),
-            None => Found::Ring(self.0.tickets(held)),
-        }
     }
 
     fn over(&self, held: &mut Locked<R::Held>) -> Option<R::Told> {

@@ -63,7 +63,10 @@ pub trait Protocol {
     ) -> Option<&'h mut Ring<Self::Grant, Self::Extra>>;
 
     /// What can be had at once, before the waiter enlists.
-    fn attempt(&self) -> Option<Self::Grant>;
+    #[inline(always)]
+    fn attempt(&self) -> Option<Self::Grant> {
+        None
+    }
 
     /// As [`Protocol::attempt`], which is asked after it, for what can be had in one step.
     #[inline(always)]
@@ -73,13 +76,22 @@ pub trait Protocol {
 
     /// Looks again; if there is still nothing to be had, makes the word say that somebody waits.
     /// `waker` is the waiter's own, to be compared, not called.
+    ///
+    /// Where the lock protects all there is to look at, [`Protocol::over`] is that look. (Who has no
+    /// ring says for itself.)
+    #[inline(always)]
     fn enlist<'h>(
         &'h self,
         held: &'h mut Locked<Self::Held>,
-        node: &Node<Self::Grant, Self::Extra>,
-        waker: &Waker,
-        notes: &mut Self::Notes,
-    ) -> Found<'h, Self>;
+        _node: &Node<Self::Grant, Self::Extra>,
+        _waker: &Waker,
+        _notes: &mut Self::Notes,
+    ) -> Found<'h, Self> {
+        match self.over(held) {
+            Some(grant) => Found::Grant(grant),
+            None => self.ring(held).map_or(Found::Lead, Found::Ring),
+        }
+    }
 
     /// One of these waiters unlinked itself; `emptied` if its ring is empty by that.
     #[inline(always)]
