@@ -22,6 +22,7 @@ const HOST: &[(&str, &str)] = &[
     ("ecluse-tokio", "shed"),
     ("ecluse-tokio", "shutdown"),
     ("ecluse-smol", "renew_smol"),
+    ("ecluse-smol", "ninep"),
     ("ecluse-embassy", "renew_embassy"),
 ];
 
@@ -146,7 +147,8 @@ fn ensure_listed(root: &Path) -> Result<()> {
             let stem = stem.unwrap_or_default();
             let listed = match path.extension().and_then(|extension| extension.to_str()) {
                 Some("rs") => host(package, stem),
-                None => firmware(package, stem),
+                // A project, or the modules of an example beside it.
+                None => firmware(package, stem) || host(package, stem),
                 Some(_) => true,
             };
             ensure!(
