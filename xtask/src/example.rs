@@ -21,6 +21,7 @@ const HOST: &[(&str, &str)] = &[
     ("ecluse-tokio", "bearer"),
     ("ecluse-tokio", "shed"),
     ("ecluse-tokio", "shutdown"),
+    ("ecluse-tokio", "jsonrpc"),
     ("ecluse-smol", "renew_smol"),
     ("ecluse-smol", "ninep"),
     ("ecluse-embassy", "renew_embassy"),
