@@ -21,9 +21,9 @@ use std::{fs, path::Path, process::Command};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only mutants whose name contains this.
+    /// Only mutants whose name contains this; given several times, any of these.
     #[arg(long, value_name = "PATTERN")]
-    only: Option<String>,
+    only: Vec<String>,
     /// Seconds after which a model or the unit tests count as hanging.
     #[arg(long, default_value_t = 180)]
     limit: u64,
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     for mutant in &all {
         mutant.mutated(&read(&root, &mutant.file)?)?;
     }
-    let chosen = choose(all, args.only.as_deref())?;
+    let chosen = choose(all, &args.only)?;
     process::end_children_on_interrupt()?;
 
     let place = workspace::results().join("mutants");
@@ -123,17 +123,17 @@ fn good(mutant: &Mutant, verdict: &Verdict) -> bool {
     )
 }
 
-fn choose(all: Vec<Mutant>, only: Option<&str>) -> Result<Vec<Mutant>> {
+fn choose(all: Vec<Mutant>, only: &[String]) -> Result<Vec<Mutant>> {
     ensure!(!all.is_empty(), "xtask/mutants.toml lists no mutants");
     let names: Vec<String> = all.iter().map(|mutant| mutant.name.clone()).collect();
     let chosen: Vec<Mutant> = all
         .into_iter()
-        .filter(|mutant| only.is_none_or(|only| mutant.name.contains(only)))
+        .filter(|mutant| only.is_empty() || only.iter().any(|part| mutant.name.contains(part)))
         .collect();
     ensure!(
         !chosen.is_empty(),
         "no mutant's name contains `{}`; there are:\n  {}",
-        only.unwrap_or_default(),
+        only.join("` or `"),
         names.join("\n  ")
     );
     Ok(chosen)
