@@ -24,13 +24,18 @@
 //!   none gets in.
 //! - **C4** What is counted twice is no orphan: of scopes below one another whose futures were dropped
 //!   the topmost counts, unless a future that is still there waits above.
+//! - **C5** Who is in has been counted all the way up. An entrant that is still on its way up after its
+//!   first lock hold, or has to turn back, counts as `rising` until it is in, or out again. While
+//!   nobody does, every scope that has a count is told; so an entrant may stop at the first that is
+//!   told. While somebody does, what is told below him may not be above him, and may have to come
+//!   back: then an entrant goes up to the top itself, and is refused where he is.
 
 use core::cell;
 
 use super::{keep::Keep, reason::CANCEL, tree::Trunk};
 use crate::{
     runtime::Count,
-    sync::{Cell, Lock, Locked, Ordering},
+    sync::{Cell, Lock, Locked, Ordering, Protected},
     wait::{Cohort, Drain, Link, Same, Source},
 };
 
@@ -80,12 +85,14 @@ impl Crew {
 }
 
 /// How many scopes a walk passes in one lock hold. Most trees are less deep.
-const STEPS: usize = if cfg!(ecluse_loom) { 1 } else { 8 };
+const STEPS: usize = if cfg!(ecluse_loom) { 2 } else { 8 };
 
 /// Goes up from a scope whose count has changed, and tells the joiners of those that it leaves empty.
 struct Rise<'a, L: Lock> {
     at: Option<&'a Keep<L>>,
     joiners: Cohort<'a, (), Same<()>>,
+    /// For a child that is not in yet (C5).
+    enters: bool,
     /// A closed scope was in the way (C3).
     refused: &'a cell::Cell<bool>,
 }
@@ -120,7 +127,8 @@ impl<'a, L: Lock> Rise<'a, L> {
         let hands = unsafe { at.crew().hands(trunk) };
         let busy = hands.count.live() != 0;
         if busy == hands.told {
-            return None;
+            // C5.
+            return (self.enters && trunk.rising != 0).then_some(above);
         }
         if busy {
             // SAFETY: as above.
@@ -153,6 +161,15 @@ impl<'a, L: Lock> Rise<'a, L> {
     }
 }
 
+/// Somebody is neither in nor out (C5), until this is dropped.
+struct Rising<'a, L: Lock>(&'a Protected<L, Trunk>);
+
+impl<L: Lock> Drop for Rising<'_, L> {
+    fn drop(&mut self) {
+        self.0.with(|trunk| trunk.rising -= 1);
+    }
+}
+
 /// One more in `at`; not if it is closed.
 ///
 /// # Safety
@@ -175,6 +192,7 @@ impl<L: Lock> Keep<L> {
         let cx = self.cx();
         let (sentinel, refused) = (Link::new(), cell::Cell::new(false));
         let mut drain = self.rise(&sentinel, &refused);
+        let mut rising = None;
         let entered = cx.tree.trunk.with(|trunk| {
             // Relaxed: the lock orders it.
             let open = cx.branch.word(Ordering::Relaxed) & CANCEL == 0;
@@ -182,8 +200,13 @@ impl<L: Lock> Keep<L> {
             let entered = open && unsafe { more(trunk, self) };
             if entered {
                 drain.source().at = Some(self);
+                drain.source().enters = true;
                 // SAFETY: as above.
                 unsafe { drain.fill(trunk) };
+                if drain.source().at.is_some() || refused.get() {
+                    trunk.rising += 1;
+                    rising = Some(Rising(&cx.tree.trunk));
+                }
             }
             entered
         });
@@ -191,6 +214,7 @@ impl<L: Lock> Keep<L> {
         if refused.get() {
             self.leave(false);
         }
+        drop(rising);
         entered && !refused.get()
     }
 
@@ -219,6 +243,7 @@ impl<L: Lock> Keep<L> {
             Rise {
                 at: None,
                 joiners: Cohort::new(sentinel, ()),
+                enters: false,
                 refused,
             },
         )

@@ -65,6 +65,8 @@ pub struct Trunk {
     attached: usize,
     /// Children that no scope's future waits for.
     pub(super) orphans: u32,
+    /// Entrants that are neither in nor out: no more than there are threads.
+    pub(super) rising: u16,
 }
 
 impl<L: Lock> Tree<L> {
@@ -78,6 +80,7 @@ impl<L: Lock> Tree<L> {
                     walkers: LinkRing::new(),
                     attached: 0,
                     orphans: 0,
+                    rising: 0,
                 }),
                 root: Place::root(),
             }

@@ -24,6 +24,9 @@ models!(
     dropped_run_meets_a_childs_end,
     runs_of_two_scopes_are_dropped_at_once,
     a_child_meets_the_end_of_a_run,
+    none_is_let_in_by_one_that_turns_back,
+    none_is_let_in_by_one_that_turns_back_at_once,
+    children_from_outside_meet_the_end_of_a_run,
     a_place_is_given_back_once,
 );
 
@@ -70,6 +73,11 @@ fn child(scope: &Scope, data: &Arc<Data>) -> Child {
     caught.0.into_inner().pop().expect("it was spawned")
 }
 
+/// A scope that many below. (Two are passed in one lock hold.)
+fn below(scope: &Scope, depth: usize) -> Scope {
+    (0..depth).fold(scope.clone(), |scope, _| scope.child())
+}
+
 fn data() -> Arc<Data> {
     Arc::new(Data::new())
 }
@@ -90,7 +98,7 @@ fn children_of_two_scopes_end_at_once() {
     let scope = Scope::new();
     let ended = [data(), data()];
     let [one, other] = ended.each_ref().map(|ended| {
-        let ticket = child(&scope.child().child(), ended);
+        let ticket = child(&below(&scope, 3), ended);
         spawn(move || drop(ticket))
     });
     block_on(scope.joined());
@@ -119,7 +127,7 @@ fn dropped_run_meets_a_childs_end() {
 fn runs_of_two_scopes_are_dropped_at_once() {
     let (top, ended) = (Scope::new(), data());
     let outer = top.child();
-    let inner = outer.child().child();
+    let inner = below(&outer, 3);
     let ticket = child(&inner, &ended);
     let [outer, inner] = [outer, inner].map(|scope| scope.run(|_| pending::<()>()));
     let dropper = spawn(move || drop(inner));
@@ -133,7 +141,7 @@ fn runs_of_two_scopes_are_dropped_at_once() {
 /// A spawn from outside meets the end of a run above: it is refused, or waited for.
 fn a_child_meets_the_end_of_a_run() {
     let (scope, ended) = (Scope::new(), data());
-    let inner = scope.child().child();
+    let inner = below(&scope, 3);
     let theirs = ended.clone();
     let runner = spawn(move || {
         let mut run = Box::pin(scope.run(|_| core::future::ready(())));
@@ -152,6 +160,62 @@ fn a_child_meets_the_end_of_a_run() {
         }
     };
     assert_eq!(runner.join().unwrap(), usize::from(!refused));
+    assert_eq!(inner.live(), 0);
+}
+
+/// Spawns into `scope` and ends at once; false if that was refused.
+fn comes_and_goes(scope: &Scope, ended: Arc<Data>) -> bool {
+    let caught = Caught::default();
+    match scope.spawn_guarded(&caught, Ends(Some(ended))) {
+        Ok(()) => true,
+        Err(refused) => {
+            refused.into_future().expect("given back").0 = None;
+            false
+        }
+    }
+}
+
+/// Two come in from outside, `depth` scopes below one that is closed: none passes for in because of
+/// the other, who is on its way back.
+fn none_is_let_in(depth: usize) {
+    let scope = Scope::new();
+    let inner = below(&scope, depth);
+    scope.close();
+    let other = spawn({
+        let inner = inner.clone();
+        move || comes_and_goes(&inner, data())
+    });
+    assert!(!comes_and_goes(&inner, data()));
+    assert!(!other.join().unwrap());
+    assert_eq!((scope.live(), inner.live()), (0, 0));
+}
+
+fn none_is_let_in_by_one_that_turns_back() {
+    none_is_let_in(3);
+}
+
+/// The same where the way up, but not back, is one lock hold.
+fn none_is_let_in_by_one_that_turns_back_at_once() {
+    none_is_let_in(2);
+}
+
+/// Two come in from outside as a run above ends: it has waited for those that were let in.
+fn children_from_outside_meet_the_end_of_a_run() {
+    let scope = Scope::new();
+    let inner = below(&scope, 3);
+    let ended = [data(), data()];
+    let [other, own] = ended.each_ref().map(|ended| {
+        let (inner, ended) = (inner.clone(), ended.clone());
+        move || usize::from(comes_and_goes(&inner, ended))
+    });
+    let other = spawn(other);
+    let runner = spawn(move || {
+        block_on(Box::pin(scope.run(|_| core::future::ready(()))));
+        ended.each_ref().map(|ended| ended.get())
+    });
+    let own = own();
+    let seen = runner.join().unwrap();
+    assert_eq!(seen, [other.join().unwrap(), own]);
     assert_eq!(inner.live(), 0);
 }
 
