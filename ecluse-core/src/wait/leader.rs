@@ -164,7 +164,8 @@ impl<G, X> Node<G, X> {
             Link::remove(self.link());
             let heir = heir.as_ref();
             let waker = heir.copy_waker();
-            // Release: pairs with the owner's Acquire load of the state; the last touch (N3).
+            // Release: pairs with the owner's Acquire load of the state, who may make its work before
+            // it takes the lock; the last touch (N3).
             heir.set_state(LEADING, Ordering::Release);
             waker
         }
@@ -380,16 +381,17 @@ impl<L: Lock, G, D, M: Copy> Bucket<L, G, D, M> {
 
     /// The first of the chain. From here on its leader needs the lock to end.
     fn first(&self, held: &mut Locked<Anchor<G, D, M>>) -> Option<Leader<G, D, M>> {
-        // Acquire: pairs with the Release of who wrote it, so that the node is as that left it.
-        let mut head = self.head.load(Ordering::Acquire);
+        // Relaxed: what is `SEEN` was marked under this lock, which orders it; what is not is marked
+        // below before it is followed.
+        let mut head = self.head.load(Ordering::Relaxed);
         while head != 0 && head & SEEN == 0 {
-            // Acquire: as above, both.
+            // Acquire: pairs with the Release in `lead_now`, so that the node is as that left it.
             match self.head.swap_locked(
                 held,
                 head,
                 head | SEEN,
                 Ordering::Acquire,
-                Ordering::Acquire,
+                Ordering::Relaxed,
             ) {
                 Ok(()) => head |= SEEN,
                 Err(now) => head = now,
@@ -428,9 +430,9 @@ impl<L: Lock, G, D, M: Copy> Bucket<L, G, D, M> {
         held: &mut Locked<Anchor<G, D, M>>,
         node: &Node<G, Post<D, M>>,
     ) -> bool {
-        // Acquire: as in `first`. But a leader that nobody has seen came without the lock since the
+        // Relaxed: as in `first`. But a leader that nobody has seen came without the lock since the
         // caller looked: it may be what the caller looked for, so it is not passed over.
-        let seen = self.head.load(Ordering::Acquire);
+        let seen = self.head.load(Ordering::Relaxed);
         let chained = seen & SEEN != 0;
         let first = NonNull::new(core::ptr::with_exposed_provenance_mut(seen & !SEEN));
         // SAFETY: Validity and Aliasing: by contract; the lock is held (K2).
@@ -440,14 +442,14 @@ impl<L: Lock, G, D, M: Copy> Bucket<L, G, D, M> {
         }
         let head = address(node) | SEEN;
         if chained {
-            // Release: pairs with the Acquire in `first`. A store: `SEEN` was set.
-            self.head.store_locked(held, head, Ordering::Release);
+            // Relaxed: who finds the node holds the lock, as `SEEN` says. A store: it was set.
+            self.head.store_locked(held, head, Ordering::Relaxed);
             return true;
         }
-        // Acquire, Release: as in `lead_now`, which may be quicker.
+        // Acquire: as in `lead_now`, which may be quicker. No Release: as above.
         let swap = self
             .head
-            .swap_locked(held, 0, head, Ordering::AcqRel, Ordering::Relaxed);
+            .swap_locked(held, 0, head, Ordering::Acquire, Ordering::Relaxed);
         if swap.is_err() {
             node.never_led();
         }
@@ -480,7 +482,7 @@ impl<L: Lock, G, D, M: Copy> Bucket<L, G, D, M> {
         };
         if ptr::eq(first.as_ptr(), node) {
             let head = place.map_or(0, |place| address(place.as_ptr()) | SEEN);
-            // Release: pairs with the Acquire in `first`, and of the next who leads. A store: `SEEN`
+            // Release: pairs with the Acquire of the next who leads (in `lead_now`). A store: `SEEN`
             // is set.
             self.head.store_locked(held, head, Ordering::Release);
             return true;

@@ -26,6 +26,7 @@ models!(
     last_who_leaves_meets_a_lost_run,
     newcomer_meets_landing,
     newcomer_meets_a_lost_run,
+    heir_makes_its_work_after_the_lost_run,
     doomed_run_ends_beside_its_successor,
 );
 
@@ -249,6 +250,36 @@ fn newcomer_meets_a_lost_run() {
     }
     shared.settle();
     assert_eq!(newcomer.answer().value, 2);
+}
+
+/// An heir's own closure runs after the lost run's end. It is polled by hand: nothing but its node's
+/// state says so.
+fn heir_makes_its_work_after_the_lost_run() {
+    let shared = Shared::new();
+    let first = shared.call().follows();
+    let mut task = shared.task();
+    let ours = shared.clone();
+    let make = move || {
+        ours.data[0].add();
+        core::future::ready(2)
+    };
+    let keep = Keep(shared.clone());
+    let call = Flight::run_detached(&shared.flight, keep, shared.tally.clone(), make);
+    let (wakes, waker) = Wakes::new();
+    let heir = Caller(Box::pin(call), wakes, waker).follows();
+    drop(first);
+    let thread = spawn(move || {
+        let mut heir = heir;
+        assert!((0..2).all(|_| heir.poll().is_pending()));
+        heir
+    });
+    assert!(poll(task.as_mut()).is_pending());
+    drop(task);
+    let mut heir = thread.join().unwrap();
+    assert!(heir.poll().is_pending());
+    shared.settle();
+    assert_eq!(heir.answer().value, 2);
+    assert_eq!(shared.data[0].get(), 2);
 }
 
 /// Identity: the doomed one takes nothing but itself.
