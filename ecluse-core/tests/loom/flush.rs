@@ -14,6 +14,7 @@ use crate::kit::{Data, block_on, models, poll_with, spawn};
 models!(
     reply_meets_flush,
     drop_meets_flush,
+    cancel_meets_the_next_request,
     flushes_answer_in_order,
     flush_that_goes_gives_its_turn_away,
     flush_meets_its_own_flush,
@@ -89,6 +90,24 @@ fn drop_meets_flush() {
     assert!(server.table.is_empty());
     // The place is clean, its scope a fresh one.
     assert!(server.begin(1).cx().check().is_ok());
+}
+
+/// A cancel is under way to a request that vanishes, whose place another wants: that one is not told.
+fn cancel_meets_the_next_request() {
+    let server = server();
+    let request = server.begin(1);
+    let next = {
+        let server = server.clone();
+        spawn(move || {
+            drop(request);
+            server.begin(2)
+        })
+    };
+    server.table.cancel(1);
+    let next = next.join().unwrap();
+    assert!(next.cx().check().is_ok());
+    drop(next);
+    assert!(server.table.is_empty());
 }
 
 fn flushes_answer_in_order() {

@@ -210,6 +210,9 @@ fn a_bridge_passes_both_levels_on_and_unties_at_the_end() {
         Poll::Ready(true),
         "before what is to be told is polled"
     );
+    // It is passed on once, however long the other goes on.
+    let mut deaf = Box::pin(outer.cx().tie(inner.cx(), pending::<()>()));
+    assert!((0..2).all(|_| poll(deaf.as_mut()).is_pending()));
 }
 
 #[test]

@@ -158,6 +158,23 @@ fn it_is_over_as_soon_as_nobody_is_left() {
 }
 
 #[test]
+fn what_was_cancelled_already_is_not_drained() {
+    let (scope, bench, clock) = (top(), Bench::default(), Hand::default());
+    scope.spawn(&bench, |_| pending()).unwrap();
+    bench.round();
+    scope.cancel(Kind::Explicit);
+    let shutdown = Shutdown::new(&scope, clock.clone())
+        .drain(3600 * SECOND)
+        .grace(SECOND);
+    let mut shutdown = pin!(shutdown.on(pending::<()>));
+    assert!(ended(shutdown.as_mut()).is_none() && !scope.cx().is_forced());
+    clock.advance(1000);
+    assert!(ended(shutdown.as_mut()).is_none() && scope.cx().is_forced());
+    bench.round();
+    assert_eq!(counts(ended(shutdown).unwrap()), [0, 0, 1, 0]);
+}
+
+#[test]
 fn a_second_signal_forces_at_once_and_who_is_not_polled_is_told_of() {
     let (scope, bench, clock, signals) =
         (top(), Bench::default(), Hand::default(), Signals::default());
