@@ -25,6 +25,7 @@ models!(
     stale_hint_hides_no_later_value,
     both_sides_are_written_beside_a_reader,
     late_reader_is_waited_for,
+    late_reader_leaves_as_the_writer_looks,
     waiting_minter_is_dropped,
     old_value_is_dropped_beside_a_reader,
     refusal_meets_landing,
@@ -201,6 +202,22 @@ fn late_reader_is_waited_for() {
     shared.clock.set(2 * DUE);
     shared.renew();
     reader.join().unwrap();
+    assert_eq!(shared.peek(), Some(3));
+}
+
+/// B2: the same the other way round: it leaves, and nothing else orders it, just as the writer looks.
+fn late_reader_leaves_as_the_writer_looks() {
+    let shared = Shared::due();
+    let writer = spawn({
+        let shared = shared.clone();
+        move || {
+            shared.renew();
+            shared.clock.set(2 * DUE);
+            shared.renew();
+        }
+    });
+    drop(shared.cache.peek());
+    writer.join().unwrap();
     assert_eq!(shared.peek(), Some(3));
 }
 

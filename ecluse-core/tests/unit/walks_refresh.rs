@@ -85,6 +85,21 @@ fn a_failed_early_refresh_destroys_no_valid_value() {
 }
 
 #[test]
+fn early_failures_are_no_further_apart_than_the_longest_pause_with_its_jitter() {
+    let (clock, second) = (Hand::default(), Duration::from_secs(1));
+    let policy = POLICY.early(4 * second).breaker(u32::MAX, second);
+    let cache = Cache::new(clock.clone(), policy);
+    let first = cache.get(|| async { Ok(Minted::expires_in(1, 10 * second)) });
+    assert_eq!(value(now(first)), 1);
+    clock.advance(6000);
+    for failures in 1..=8 {
+        assert_eq!(value(now(cache.get(fails))), 1);
+        assert_eq!(cache.snapshot().failures, failures);
+        clock.advance(30);
+    }
+}
+
+#[test]
 fn a_cancelled_refresh_is_no_failure_and_destroys_no_valid_value() {
     let (clock, cache) = cache();
     assert_eq!(value(now(cache.get(|| mint(1)))), 1);

@@ -1,0 +1,76 @@
+//! Foreign code that strikes a channel: wakers that use it, and wakers that panic. Nobody gets an
+//! item that is another's, and one in hand is not lost.
+
+use std::{
+    pin::{Pin, pin},
+    sync::{Arc, Mutex},
+    task::Poll,
+};
+
+use ecluse_core::{Channel, channel::Receiving};
+
+#[cfg(feature = "std")]
+use crate::kit::ready;
+use crate::kit::{Callback, Striker, poll, poll_with, within};
+
+/// The waker of whoever waits for the sender's item takes that item, lets another put one into the
+/// same cell, and closes the channel: the other's is not given back to the first.
+#[test]
+fn h01_an_item_that_came_into_the_same_cell_is_not_the_first_senders() {
+    within(|| {
+        type Rendezvous = Channel<u8, 0>;
+        let channel: &'static Rendezvous = Box::leak(Box::new(Channel::new()));
+        let receiver: Pin<Box<Receiving<&'static Rendezvous>>> = Box::pin(channel.receive());
+        let receiver = Arc::new(Mutex::new(receiver));
+        let theirs = receiver.clone();
+        let striker = Striker::new(Callback::Wake, move || {
+            let taken = poll(theirs.lock().unwrap().as_mut());
+            assert_eq!(taken, Poll::Ready(Ok(1)));
+            channel.try_reserve().expect("the cell is free").send(2);
+            channel.close();
+        });
+        let waker = striker.waker();
+        assert!(poll_with(receiver.lock().unwrap().as_mut(), &waker).is_pending());
+        drop(waker);
+        let sent = poll(pin!(channel.send(1)));
+        assert_eq!(sent, Poll::Ready(Ok(())));
+        assert_eq!((striker.acted(), striker.live()), (1, 0));
+        assert_eq!(channel.try_receive(), Ok(2));
+    });
+}
+
+/// H4: whose room is free by it is woken, and that panics: the item is the receiver's all the same.
+#[cfg(feature = "std")]
+fn strike<T: Copy + PartialEq + std::fmt::Debug + Send + 'static, const N: usize>(items: [T; 2]) {
+    let channel = Channel::<T, N>::new();
+    let mut first = pin!(channel.send(items[0]));
+    let mut second = pin!(channel.send(items[1]));
+    let striker = Striker::new(Callback::Wake, || panic!("a waker"));
+    let waker = striker.waker();
+    for send in [first.as_mut(), second.as_mut()] {
+        let _ = poll_with(send, &waker);
+    }
+    drop(waker);
+    assert_eq!(channel.try_receive(), Ok(items[0]));
+    assert!(striker.acted() > 0);
+    if N == 0 {
+        assert!(ready(poll(first)).is_ok());
+        assert!(poll_with(second.as_mut(), &striker.waker()).is_pending());
+        assert_eq!(ready(poll(pin!(channel.receive()))), Ok(items[1]));
+    }
+    assert!(ready(poll(second)).is_ok());
+    if N > 0 {
+        assert_eq!(channel.try_receive(), Ok(items[1]));
+    }
+}
+
+#[test]
+#[cfg(feature = "std")]
+fn h04_an_item_in_hand_outranks_a_panic_of_anothers_waker() {
+    within(|| {
+        strike::<u8, 1>([1, 2]);
+        strike::<[u8; 1024], 1>([[1; 1024], [2; 1024]]);
+        strike::<u8, 0>([1, 2]);
+        strike::<[u8; 1024], 0>([[1; 1024], [2; 1024]]);
+    });
+}
