@@ -28,6 +28,7 @@ models!(
     granted_room_goes_to_the_next,
     withdrawal_meets_observing,
     withdrawal_meets_a_granted_receiver,
+    withdrawal_meets_a_receiver_that_goes,
     revoked_receiver_is_served_again,
     close_meets_send_and_receive,
     close_meets_a_rendezvous,
@@ -321,6 +322,23 @@ fn withdrawal_meets_a_granted_receiver() {
     };
     drop(send);
     assert_eq!(back + receiver.join().unwrap(), 1);
+    idle(&channel);
+}
+
+/// The same with one that goes: nobody has taken the item, so it is its sender's.
+fn withdrawal_meets_a_receiver_that_goes() {
+    let channel = channel::<Large, 0>();
+    let mut receive = Box::pin(Channel::receive_owned(&channel));
+    assert!(poll(receive.as_mut()).is_pending());
+    let mut send = Box::pin(channel.send(Large::new(1)));
+    assert!(poll(send.as_mut()).is_pending());
+    let receiver = spawn(move || drop(receive));
+    match send.as_mut().try_abandon() {
+        Some(Err(SendError::Cancelled(item))) => assert_eq!(item.number(), 1),
+        _ => panic!("it was not taken"),
+    }
+    drop(send);
+    receiver.join().unwrap();
     idle(&channel);
 }
 
