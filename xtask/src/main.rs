@@ -23,6 +23,7 @@ mod libtest;
 mod loom;
 mod matrix;
 mod mutants;
+mod ninep;
 mod process;
 mod protocol;
 mod size;
@@ -61,6 +62,8 @@ enum Command {
     Demo(demo::Args),
     /// Run one of the adapters' examples; firmware in QEMU.
     Example(example::Args),
+    /// Let a Linux kernel in QEMU mount the example `ninep`, and check what its killed readers take back.
+    Ninep(ninep::Args),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Example(args) => example::run(&args),
+        Command::Ninep(args) => ninep::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -64,6 +64,15 @@
 //! answer: whoever polls the request's body keeps the [`Request`] outside of it, and answers for it
 //! ([`Table::lost`] counts those that nobody answered for).
 //!
+//! # Examples
+//!
+//! - `ecluse-smol/examples/ninep.rs`: a 9P file server over TCP, each request a task in a scope. Linux mounts it, and
+//!   `docs/ninep.md` shows what a kernel does when its readers are killed.
+//! - `ecluse-tokio/examples/jsonrpc.rs`: `$/cancelRequest`, as language servers have it, where a cancelled request is
+//!   answered and the cancellation is not.
+//!
+//! # Files
+//!
 //! | file | holds |
 //! |---|---|
 //! | here | `Table`, its forms `FlushTable` and `GrowingFlushTable`; entering and flushing |
