@@ -42,7 +42,7 @@ static WORDS: Words = Words {
         ("d", "was told to stop"),
     ],
     cut_off: "dropped",
-    bands: "grace",
+    bands: "violet: the grace",
     sorted: true,
     hung: "still running when the process ended",
 };
