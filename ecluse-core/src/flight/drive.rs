@@ -2,7 +2,7 @@
 
 use core::task::Waker;
 
-use super::table::{ARMED, At, BUSY, Caller, Key, Table, find, hand_on, hand_on_locked, relist};
+use super::table::{ARMED, At, BUSY, Caller, Key, Table, find, hand_on, hand_on_locked, leave_waker, relist};
 use crate::{
     Outcome,
     sync::{AtomicUsize, Ordering},
@@ -72,18 +72,10 @@ pub(super) fn take_up<T: Table<Key = Pulse>>(
 
 /// The driver ends a poll: from here on it may be replaced, and is then woken by `waker`.
 pub(super) fn put_down<T: Table<Key = Pulse>>(at: At<'_, T>, node: &Caller<T>, waker: Waker) {
-    let mut spare = Some(waker);
-    at.bucket().with(|_| {
-        // SAFETY: Validity: it drives, and is armed if its mark says so. Aliasing: the owner, with
-        // the lock.
-        unsafe {
-            let mark = node.extra().mark();
-            node.extra().set_mark(mark.with(ARMED).without(BUSY));
-            if let Some(waker) = spare.take() {
-                spare = node.arm(waker, mark.has(ARMED));
-            }
-        }
-    });
+    // SAFETY: Validity: it drives. Aliasing: the owner, with the lock.
+    let spare = at
+        .bucket()
+        .with(|held| unsafe { leave_waker(at, held, node, waker, |mark| mark.without(BUSY)) });
     drop(spare);
 }
 

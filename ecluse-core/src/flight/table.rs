@@ -621,23 +621,43 @@ pub(super) fn hand_over<T: Table>(
 #[cfg(feature = "alloc")]
 pub(super) fn attend<T: Table>(at: At<'_, T>, node: &Caller<T>, waker: &Waker) -> bool {
     let mut spare = Some(waker.clone());
-    let goes_on = at.bucket.with(|_| {
-        // SAFETY: Validity: it leads, and is armed if its mark says so. Aliasing: the owner, with
-        // the lock.
+    let goes_on = at.bucket.with(|held| {
+        // SAFETY: Validity: it leads. Aliasing: the owner, with the lock.
         unsafe {
-            let mark = node.extra().mark();
-            if mark.has(DOOMED) {
+            if node.extra().mark().has(DOOMED) {
                 return false;
             }
-            node.extra().set_mark(mark.with(ARMED));
             if let Some(waker) = spare.take() {
-                spare = node.arm(waker, mark.has(ARMED));
+                spare = leave_waker(at, held, node, waker, |mark| mark);
             }
         }
         true
     });
     drop(spare);
     goes_on
+}
+
+/// A leader leaves a waker, in the place of the one before, which is given back; and is marked as
+/// `mark` says.
+///
+/// # Safety
+/// The caller owns `node`, which leads.
+pub(super) unsafe fn leave_waker<T: Table>(
+    at: At<'_, T>,
+    held: &mut Locked<Leaders<T>>,
+    node: &Caller<T>,
+    waker: Waker,
+    mark: impl FnOnce(Mark<Moment<T>>) -> Mark<Moment<T>>,
+) -> Option<Waker> {
+    // K3.
+    at.bucket.show(held);
+    // SAFETY: Validity: it leads, and is armed if its mark says so. Aliasing: the owner, with the
+    // lock.
+    unsafe {
+        let before = node.extra().mark();
+        node.extra().set_mark(mark(before).with(ARMED));
+        node.arm(waker, before.has(ARMED))
+    }
 }
 
 /// The last one behind `leader` has left. Gives the waker of a task that is to end by that.

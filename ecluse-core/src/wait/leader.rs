@@ -19,8 +19,9 @@
 //! - **K1** A node in a chain is `LEADING`. (Not every leader is in a chain: it may be forgotten.)
 //! - **K2** `next` and the mark of a node are touched under the lock only, once others may know it.
 //! - **K3** Others come to know a node by the bucket's head, under the lock, and mark the head `SEEN`
-//!   before they follow it. So a leader that takes an unmarked head back was alone all the time: with
-//!   nobody else about, leading and ending are one swap each.
+//!   before they follow it. So a leader that takes an unmarked head back was alone all the time, and
+//!   has left no waker with its node ([`Bucket::show`]): with nobody else about, leading and ending
+//!   are one swap each.
 //! - **K4** A leader that is succeeded is replaced in the head by one store: a newcomer never finds
 //!   the chain empty in between.
 
@@ -377,6 +378,12 @@ impl<L: Lock, G, D, M: Copy> Bucket<L, G, D, M> {
             node.finish();
         }
         swap.is_ok()
+    }
+
+    /// From here on the leader that is found needs the lock to end: it is about to leave a waker,
+    /// which has to be taken back.
+    pub(crate) fn show(&self, held: &mut Locked<Anchor<G, D, M>>) {
+        self.first(held);
     }
 
     /// The first of the chain. From here on its leader needs the lock to end.

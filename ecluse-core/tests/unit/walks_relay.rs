@@ -379,3 +379,34 @@ fn no_waker_is_left_behind() {
     drop(waker);
     assert_eq!(std::sync::Arc::strong_count(&wakes), 1);
 }
+
+#[test]
+fn a_driver_that_lands_alone_leaves_no_waker() {
+    let relay = Relay::<Boxed<'_, u32>>::new();
+    let gate = Gate::default();
+    let make = || Box::pin(gate.passed()) as Boxed<'_, u32>;
+    let (wakes, waker) = Wakes::new();
+    let mut driver = Box::pin(relay.run(make));
+    for _ in 0..2 {
+        assert!(poll_with(driver.as_mut(), &waker).is_pending());
+    }
+    gate.open(1);
+    assert!(ready(poll_with(driver.as_mut(), &waker)).is_ok());
+    drop((driver, waker));
+    assert_eq!(wakes.live(), 0);
+}
+
+#[test]
+fn a_driver_that_panics_alone_leaves_no_waker() {
+    let relay = Relay::<Boxed<'_, usize>>::new();
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let make = || Box::pin(ten_steps(log.clone(), Some(2))) as Boxed<'_, usize>;
+    let (wakes, waker) = Wakes::new();
+    let mut driver = Box::pin(relay.run(make));
+    for _ in 0..2 {
+        assert!(poll_with(driver.as_mut(), &waker).is_pending());
+    }
+    panic_of(|| poll_with(driver.as_mut(), &waker).is_pending());
+    drop((driver, waker));
+    assert_eq!(wakes.live(), 0);
+}

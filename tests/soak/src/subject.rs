@@ -1,0 +1,194 @@
+//! What a primitive under load is, and what its calls have in common.
+
+use std::{
+    collections::BTreeMap,
+    future::{Future, poll_fn},
+    panic::resume_unwind,
+    pin::Pin,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
+    thread,
+};
+
+use crate::{
+    hand::{Ends, Hand, Table, wakers},
+    report::Tally,
+};
+
+/// A call, by whichever thread it is driven.
+pub(crate) type Call<'s> = Pin<Box<dyn Future<Output = ()> + Send + 's>>;
+
+/// A primitive under load.
+pub(crate) trait Subject: Sync {
+    fn new() -> Self;
+
+    /// One call, chosen by the dice.
+    fn call<'s>(&'s self, dice: &mut Dice) -> Call<'s>;
+
+    /// No more calls come; whoever waits for something that only a call brings is let go.
+    fn finish(&self) {}
+
+    /// All calls have ended: notes what is wrong.
+    fn check(&mut self);
+
+    fn faults(&self) -> &Faults;
+}
+
+/// One round of a subject: what became of the calls, and what was wrong.
+pub(crate) fn round<S: Subject>(threads: u64, steps: u32, seed: u64) -> Tally {
+    let mut subject = S::new();
+    let ends = {
+        let table = Table::default();
+        let barrier = std::sync::Barrier::new(threads as usize);
+        let drive = |thread: u64| {
+            let mut hand = Hand::new(&subject, &table, seed.wrapping_add(thread));
+            for _ in 0..steps {
+                hand.step();
+            }
+            barrier.wait();
+            subject.finish();
+            hand.finish();
+            hand.ends
+        };
+        thread::scope(|scope| {
+            let hands: Vec<_> = (0..threads)
+                .map(|thread| {
+                    let drive = &drive;
+                    scope.spawn(move || drive(thread))
+                })
+                .collect();
+            let ends = hands.into_iter().map(|hand| hand.join());
+            ends.map(|ends| ends.unwrap_or_default())
+                .fold(Ends::default(), |all, one: Ends| Ends {
+                    done: all.done + one.done,
+                    dropped: all.dropped + one.dropped,
+                    panicked: all.panicked + one.panicked,
+                    hung: all.hung + one.hung,
+                })
+        })
+    };
+    subject.check();
+    let mut faults = subject.faults().take();
+    drop(subject);
+    if wakers() > 0 {
+        *faults.entry("wakers left").or_insert(0) += wakers() as u64;
+    }
+    Tally { ends, faults }
+}
+
+/// What was wrong, and how often.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Faults {
+    pub(crate) fn note(&self, what: &'static str) {
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *faults.entry(what).or_insert(0) += 1;
+    }
+
+    pub(crate) fn note_if(&self, wrong: bool, what: &'static str) {
+        if wrong {
+            self.note(what);
+        }
+    }
+
+    fn take(&self) -> BTreeMap<&'static str, u64> {
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        core::mem::take(&mut faults)
+    }
+}
+
+/// The payload of a panic that is part of the load.
+pub(crate) struct Planned;
+
+/// Where at most so many may be at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Inside(AtomicUsize);
+
+impl Inside {
+    /// Enters with a weight, which with the others' is `most` at most.
+    pub(crate) fn enter<'i>(&'i self, weight: usize, most: usize, faults: &Faults) -> Stay<'i> {
+        let before = self.0.fetch_add(weight, Ordering::SeqCst);
+        faults.note_if(
+            before.saturating_add(weight) > most,
+            "more inside than may be",
+        );
+        Stay(self, weight)
+    }
+
+    /// One leaves whose stay was forgotten.
+    pub(crate) fn leave(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 0
+    }
+}
+
+pub(crate) struct Stay<'i>(&'i Inside, usize);
+
+impl Drop for Stay<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(self.1, Ordering::SeqCst);
+    }
+}
+
+/// The dice of a thread.
+#[derive(Debug)]
+pub(crate) struct Dice(fastrand::Rng);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(fastrand::Rng::with_seed(seed))
+    }
+
+    /// Below `end`, which is not 0.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0.usize(..end)
+    }
+
+    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    /// Some work.
+    pub(crate) fn work(&mut self) -> Work {
+        Work {
+            pauses: self.below(4),
+            panics: self.once_in(64),
+        }
+    }
+}
+
+/// What somebody does who is at it: a few polls, and now and then a panic.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    pauses: usize,
+    panics: bool,
+}
+
+impl Work {
+    pub(crate) async fn done(self) {
+        pause(self.pauses).await;
+        if self.panics {
+            resume_unwind(Box::new(Planned));
+        }
+    }
+}
+
+/// Is pending so many times, and woken at once.
+pub(crate) async fn pause(mut times: usize) {
+    poll_fn(|cx| {
+        if times == 0 {
+            return Poll::Ready(());
+        }
+        times -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
