@@ -114,7 +114,7 @@ impl Tree {
     /// It reads the folder anew each time: a listing that is kept would be memory that a client decides on.
     pub(crate) fn list(&self, folder: &Node, after: u64, limit: usize) -> Result<Rmessage, Errno> {
         let mut data = Vec::new();
-        let mut next = 0;
+        let (mut next, mut cut) = (0, false);
         let mut append = |name: &str, node: &Node| {
             next += 1;
             if next <= after {
@@ -134,7 +134,8 @@ impl Tree {
                 kind,
                 name,
             };
-            entry.append(&mut data, limit)
+            cut = !entry.append(&mut data, limit);
+            !cut
         };
         match folder {
             Node::SlowFolder => {
@@ -158,6 +159,10 @@ impl Tree {
                 }
             }
             Node::Slow(_) => return Err(errno::ENOTDIR),
+        }
+        // No entry at all would say that this was the last one.
+        if cut && data.is_empty() {
+            return Err(errno::EINVAL);
         }
         Ok(Rmessage::Rreaddir { data: Data(data) })
     }

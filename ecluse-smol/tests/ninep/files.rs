@@ -121,6 +121,15 @@ fn a_folder_is_listed_piece_by_piece() {
             offset = last.next;
             names.extend(entries.into_iter().map(|entry| entry.name));
         }
+        // No room for one entry is not the end of the folder.
+        let (offset, count) = (0, 10);
+        let piece = Tmessage::Treaddir {
+            fid: 5,
+            offset,
+            count,
+        };
+        let answer = client.call(1, piece).await?;
+        assert_eq!(answer, Rmessage::Rlerror { errno: 22 });
         names.sort();
         assert_eq!(names, ["file", "inner", "link", "slow"]);
         client.open(6, &["slow"]).await?;
