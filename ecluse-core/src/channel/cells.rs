@@ -5,8 +5,8 @@
 //! that reads or writes the item in it, without the lock. The lists are touched under the lock.
 //!
 //! Invariants:
-//! - **Q1** A cell is in one place: never used, in the list of free ones, in the order, in the grant
-//!   of a waiter, or owned by whoever has its index. So no two own one.
+//! - **Q1** A cell is in one place: not used since all were free, in the list of free ones, in the
+//!   order, in the grant of a waiter, or owned by whoever has its index. So no two own one.
 //! - **Q2** The cell of an index that is in the order, or granted to a receiver, has an item. One
 //!   that is free, or granted to a sender, has none.
 //! - **Q3** The order is that of the cells' sequence numbers, and a number is given when its item is
@@ -136,11 +136,11 @@ pub(super) fn slot<T>(cells: &[Slot<T>], index: Index) -> &Slot<T> {
 
 /// The two lists, under the channel's lock. All zeros while nothing was sent.
 pub(super) struct Lists {
-    /// The first and the last of the order.
     first: Option<Index>,
+    /// The last of the order, if there is a first.
     last: Option<Index>,
     free: Option<Index>,
-    /// Cells that were never used are those from here on.
+    /// Cells that were not used since all were free are those from here on.
     fresh: u32,
     /// Cells that are not free.
     used: u32,
@@ -207,24 +207,35 @@ impl Lists {
     /// As [`Lists::claim`]; the caller owns the cell, which is empty.
     #[inline(always)]
     pub(super) unsafe fn free<T>(&mut self, cells: &[Slot<T>], index: Index) {
+        self.used -= 1;
+        if self.used == 0 {
+            // As if none had ever been used. So one that is mostly empty stays in its first cells, and
+            // goes through no list.
+            (self.free, self.fresh) = (None, 0);
+            return;
+        }
         let next = self.free;
         // SAFETY: Validity: a cell in no list. Aliasing: the lock is held.
         unsafe { change(cells, index, |links| links.next = next) };
         self.free = Some(index);
-        self.used -= 1;
     }
 
-    /// The item in the caller's cell gets its number: it is the last that was published.
+    /// The number of the item that is published next.
+    #[inline(always)]
+    pub(super) fn number(&mut self) -> u32 {
+        let number = self.sequence;
+        self.sequence = number.wrapping_add(1);
+        number
+    }
+
+    /// The item in the caller's cell has this number, and goes into no list.
     ///
     /// # Safety
     /// As [`Lists::claim`]; the caller owns the cell.
     #[inline(always)]
-    pub(super) unsafe fn number<T>(&mut self, cells: &[Slot<T>], index: Index) -> u32 {
-        let number = self.sequence;
-        self.sequence = number.wrapping_add(1);
+    pub(super) unsafe fn keep<T>(&mut self, cells: &[Slot<T>], index: Index, number: u32) {
         // SAFETY: Validity: a cell in no list. Aliasing: the lock is held.
         unsafe { change(cells, index, |links| links.sequence = number) };
-        number
     }
 
     /// The number of the item in a cell.
@@ -236,18 +247,23 @@ impl Lists {
         unsafe { links(cells, index) }.sequence
     }
 
-    /// The item in the caller's cell is the last of the order.
+    /// The item in the caller's cell, with the number that was given last, is the last of the order.
     ///
     /// # Safety
-    /// As [`Lists::claim`]; the caller owns the cell, whose number is the last that was given.
+    /// As [`Lists::claim`]; the caller owns the cell.
     #[inline(always)]
-    pub(super) unsafe fn append<T>(&mut self, cells: &[Slot<T>], index: Index) {
+    pub(super) unsafe fn append<T>(&mut self, cells: &[Slot<T>], index: Index, number: u32) {
         // SAFETY: Validity: a cell in no list, and a member. Aliasing: the lock is held.
         unsafe {
-            change(cells, index, |links| links.next = None);
-            match self.last {
-                Some(last) => change(cells, last, |links| links.next = Some(index)),
-                None => self.first = Some(index),
+            change(cells, index, |links| {
+                *links = Links {
+                    next: None,
+                    sequence: number,
+                };
+            });
+            match (self.first, self.last) {
+                (Some(_), Some(last)) => change(cells, last, |links| links.next = Some(index)),
+                _ => self.first = Some(index),
             }
         }
         self.last = Some(index);
@@ -261,12 +277,13 @@ impl Lists {
     #[inline(always)]
     pub(super) unsafe fn take<T>(&mut self, cells: &[Slot<T>]) -> Option<Index> {
         let index = self.first?;
-        // SAFETY: Validity: a member. Aliasing: the lock is held.
-        self.first = unsafe { links(cells, index) }.next;
-        if self.first.is_none() {
-            self.last = None;
-        }
         self.count -= 1;
+        self.first = if self.count == 0 {
+            None
+        } else {
+            // SAFETY: Validity: a member. Aliasing: the lock is held.
+            unsafe { links(cells, index) }.next
+        };
         Some(index)
     }
 

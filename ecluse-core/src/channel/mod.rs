@@ -44,7 +44,7 @@ use self::{
     queue::{Core, Queue, Refusal},
 };
 use crate::{
-    sync::{DefaultLock, Handle, Lock, Protected},
+    sync::{DefaultLock, Handle, Hint, Lock, Protected},
     wait::Wait,
 };
 
@@ -77,6 +77,7 @@ use crate::{
 /// ```
 pub struct Channel<T, const N: usize, L = DefaultLock> {
     queue: Protected<L, Queue>,
+    lies: Hint,
     cells: Cells<T, N>,
 }
 
@@ -122,6 +123,7 @@ impl<T, const N: usize, L: Lock> Channel<T, N, L> {
         pub const fn new() -> Self {
             Self {
                 queue: Protected::new(Queue::new()),
+                lies: Hint::new(),
                 cells: Cells::new(),
             }
         }
@@ -131,6 +133,7 @@ impl<T, const N: usize, L: Lock> Channel<T, N, L> {
     fn core(&self) -> Core<'_, T, L> {
         Core {
             queue: &self.queue,
+            lies: &self.lies,
             cells: self.all(),
             rendezvous: N == 0,
         }
@@ -234,7 +237,7 @@ impl<T, const N: usize, L: Lock> Channel<T, N, L> {
     /// [`TryReceiveError::Empty`], or [`TryReceiveError::Ended`] if none will come.
     #[inline]
     pub fn try_receive(&self) -> Result<T, TryReceiveError> {
-        self.core().receive_now()
+        self.core().receive_now(Err, Ok)
     }
 
     /// Room for one item, if there is some. O(1).

@@ -19,14 +19,14 @@
 //! - **H4** An item in hand outranks a panic of another's waker: a receiver that frees room and
 //!   wakes a sender by it gives the item, and the panic ends there.
 
-use core::{ptr::NonNull, task::Waker};
+use core::{mem::MaybeUninit, ptr::NonNull, task::Waker};
 
 use super::{
     TryReceiveError,
     cells::{Index, Lists, Slot, slot},
 };
 use crate::{
-    sync::{Lock, Locked, Protected},
+    sync::{Hint, Lock, Locked, Protected},
     wait::{Node, Ring, UserCode},
 };
 
@@ -117,6 +117,8 @@ pub(super) enum Refusal {
 /// A channel of any capacity, as its transitions see it.
 pub struct Core<'a, T, L> {
     pub(super) queue: &'a Protected<L, Queue>,
+    /// Whether an item lies in the order.
+    pub(super) lies: &'a Hint,
     pub(super) cells: &'a [Slot<T>],
     pub(super) rendezvous: bool,
 }
@@ -159,14 +161,16 @@ impl<T, L: Lock> Core<'_, T, L> {
     /// The caller owns the cell, which has an item.
     #[inline(always)]
     unsafe fn publish(self, held: &mut Locked<Queue>, index: Index) -> (u32, Option<Waker>) {
+        let number = held.lists.number();
         // SAFETY: Validity: the caller's, with an item. Aliasing: the lock is held.
         unsafe {
-            let number = held.lists.number(self.cells, index);
-            let waker = self.hand(held, index);
-            if waker.is_none() {
-                held.lists.append(self.cells, index);
+            if held.receivers.is_empty() {
+                held.lists.append(self.cells, index, number);
+                self.lies.set(true);
+                return (number, None);
             }
-            (number, waker)
+            held.lists.keep(self.cells, index, number);
+            (number, self.hand(held, index))
         }
     }
 
@@ -195,6 +199,7 @@ impl<T, L: Lock> Core<'_, T, L> {
             let waker = self.hand(held, index);
             if waker.is_none() {
                 held.lists.put_back(self.cells, index);
+                self.lies.set(true);
             }
             waker
         }
@@ -205,7 +210,10 @@ impl<T, L: Lock> Core<'_, T, L> {
     pub(super) fn take(self, held: &mut Locked<Queue>) -> Result<Index, TryReceiveError> {
         // SAFETY: Validity and Aliasing: this channel's cells and lists, and its lock is held.
         match unsafe { held.lists.take(self.cells) } {
-            Some(index) => Ok(index),
+            Some(index) => {
+                self.lies.set(held.lists.first().is_some());
+                Ok(index)
+            }
             None if held.is_over() => Err(TryReceiveError::Ended),
             None => Err(TryReceiveError::Empty),
         }
@@ -283,27 +291,40 @@ impl<T, L: Lock> Core<'_, T, L> {
         number
     }
 
-    /// The next item, if there is one.
+    /// The next item, if there is one: as `got` makes it, or else what `refused` makes of that. (Made
+    /// at once, where the caller wants it: an item may be large, and each step on its way a copy.)
     #[inline(always)]
-    pub(super) fn receive_now(self) -> Result<T, TryReceiveError> {
+    pub(super) fn receive_now<O>(
+        self,
+        refused: impl FnOnce(TryReceiveError) -> O,
+        got: impl FnOnce(T) -> O,
+    ) -> O {
         if !Self::DIRECT || self.rendezvous {
-            let index = self.queue.with(|held| self.take(held))?;
-            // SAFETY: Validity and Aliasing: just taken.
-            return Ok(unsafe { self.read(index) });
+            return match self.queue.with(|held| self.take(held)) {
+                // SAFETY: Validity and Aliasing: just taken.
+                Ok(index) => unsafe { self.read(index, got) },
+                Err(why) => refused(why),
+            };
         }
-        let (item, waker, ended) = self.queue.with(|held| {
+        let mut item = MaybeUninit::uninit();
+        let freed = self.queue.with(|held| {
             let index = self.take(held)?;
             // SAFETY: Validity: just taken, then empty. Aliasing: ours.
             unsafe {
-                let item = slot(self.cells, index).read();
-                let (waker, ended) = self.free(held, index);
-                Ok::<_, TryReceiveError>((item, waker, ended))
+                item.write(slot(self.cells, index).read());
+                Ok(self.free(held, index))
             }
-        })?;
+        });
+        let (waker, ended) = match freed {
+            Ok(freed) => freed,
+            Err(why) => return refused(why),
+        };
+        // SAFETY: Validity: there was one, and it was read. Aliasing: owned.
+        let out = got(unsafe { item.assume_init() });
         if waker.is_some() || ended {
             self.freed(waker, ended);
         }
-        Ok(item)
+        out
     }
 
     /// Reads the item in the caller's cell, and frees that.
@@ -311,9 +332,20 @@ impl<T, L: Lock> Core<'_, T, L> {
     /// # Safety
     /// The caller owns the cell, which has an item.
     #[inline(always)]
-    pub(super) unsafe fn read(self, index: Index) -> T {
+    pub(super) unsafe fn read<O>(self, index: Index, got: impl FnOnce(T) -> O) -> O {
         // SAFETY: Validity and Aliasing: by contract.
-        let item = unsafe { slot(self.cells, index).read() };
+        let out = got(unsafe { slot(self.cells, index).read() });
+        // SAFETY: Validity: empty now. Aliasing: by contract.
+        unsafe { self.observed(index) };
+        out
+    }
+
+    /// The item that was in the caller's cell was read.
+    ///
+    /// # Safety
+    /// The caller owns the cell, which is empty.
+    #[inline(always)]
+    unsafe fn observed(self, index: Index) {
         if self.rendezvous {
             // Its sender first: it is the one that has waited longer.
             let sender = self.queue.with(|held| {
@@ -322,12 +354,11 @@ impl<T, L: Lock> Core<'_, T, L> {
             });
             wake_quietly(sender);
         }
-        // SAFETY: Validity: empty now. Aliasing: by contract.
+        // SAFETY: Validity: empty. Aliasing: by contract.
         let (waker, ended) = self.queue.with(|held| unsafe { self.free(held, index) });
         if waker.is_some() || ended {
             self.freed(waker, ended);
         }
-        item
     }
 
     /// What freeing a cell leaves for after the lock, with an item in hand (H4).
@@ -373,6 +404,7 @@ impl<T, L: Lock> Core<'_, T, L> {
         // looks under the lock only. Aliasing: the lock is held.
         unsafe {
             if let Some(index) = held.lists.take(self.cells) {
+                self.lies.set(false);
                 return Some(index);
             }
             match Node::revoke(held.grantee.0.take()?) {

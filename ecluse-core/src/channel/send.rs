@@ -3,6 +3,7 @@
 use core::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -74,6 +75,8 @@ pub type SendingFrom<'i, R> = Sending<R, &'i mut Option<<R as ChannelRef>::Item>
 pin_project! {
     #[project = StageNow]
     enum Stage<R: ChannelRef> {
+        // Not polled, or over at its first poll: then it was no more than this.
+        Fresh { channel: R },
         // For room.
         Room { #[pin] wait: Wait<ToRoom<R>> },
         // For a receiver: the item lies in a cell.
@@ -91,36 +94,27 @@ pin_project! {
         #[pin]
         stage: Stage<R>,
         place: P,
-        state: State,
+        over: bool,
     }
 
     impl<R: ChannelRef, P: Place<R::Item>> PinnedDrop for Sending<R, P> {
         fn drop(this: Pin<&mut Self>) {
             // An item that lies in a cell comes back to its place, and is dropped with it. Room that
             // was granted is not used: it goes on to the next as the wait is dropped.
-            if R::RENDEZVOUS && this.state == State::Waiting {
+            if R::RENDEZVOUS && !this.over {
                 this.end();
             }
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Fresh,
-    Waiting,
-    Over,
-}
-
 impl<R: ChannelRef, P: Place<R::Item>> Sending<R, P> {
     #[inline(always)]
     pub(super) fn new(channel: R, place: P) -> Self {
         Self {
-            stage: Stage::Room {
-                wait: Wait::new(ToRoom::new(channel, true)),
-            },
+            stage: Stage::Fresh { channel },
             place,
-            state: State::Fresh,
+            over: false,
         }
     }
 
@@ -147,13 +141,11 @@ impl<R: ChannelRef, P: Place<R::Item>> Sending<R, P> {
             <P as sealed::Sealed<R::Item>>::Back,
         ) -> SendError<<P as sealed::Sealed<R::Item>>::Back>,
     {
-        let end = match self.state {
-            State::Over => return None,
-            State::Fresh => End::Unsent,
-            State::Waiting => self.as_mut().end(),
-        };
+        if self.over {
+            return None;
+        }
+        let end = self.as_mut().end();
         let this = self.project();
-        *this.state = State::Over;
         Some(match end {
             End::Sent => Ok(()),
             End::Unsent => give_back(this.place, why),
@@ -161,11 +153,12 @@ impl<R: ChannelRef, P: Place<R::Item>> Sending<R, P> {
         })
     }
 
-    /// Ends a wait that was polled. What was not sent is in its place afterwards.
+    /// Ends it. What was not sent is in its place afterwards.
     fn end(self: Pin<&mut Self>) -> End {
         let this = self.project();
-        *this.state = State::Over;
+        *this.over = true;
         match this.stage.project() {
+            StageNow::Fresh { .. } => End::Unsent,
             StageNow::Room { wait } => match wait.try_abandon() {
                 // Of a rendezvous, room is not enough.
                 Some(Ok(permit)) if !R::RENDEZVOUS => {
@@ -185,18 +178,26 @@ impl<R: ChannelRef, P: Place<R::Item>> Sending<R, P> {
         }
     }
 
-    /// The item lies in this cell: of a rendezvous, that is not the end.
-    fn put(mut self: Pin<&mut Self>, (index, number): (Index, u32)) -> bool {
-        if !R::RENDEZVOUS {
-            return true;
-        }
-        let channel = match self.as_mut().project().stage.project() {
+    /// From here on it waits: for room, or, of a rendezvous whose item lies in a cell, for a receiver.
+    #[cold]
+    fn queue(mut self: Pin<&mut Self>, put: Option<(Index, u32)>) {
+        let this = self.as_mut().project();
+        let channel = match this.stage.project() {
+            StageNow::Fresh { channel } => channel.clone(),
             StageNow::Room { wait } => wait.as_ref().get_ref().channel().clone(),
             StageNow::Taken { wait } => wait.as_ref().get_ref().target.channel().clone(),
         };
-        let wait = Wait::new(ToTaken::new(channel, index, number));
-        self.project().stage.set(Stage::Taken { wait });
-        false
+        let stage = match put {
+            None => Stage::Room {
+                wait: Wait::new(ToRoom::new(channel, true)),
+            },
+            Some((index, number)) => Stage::Taken {
+                wait: Wait::new(ToTaken::new(channel, index, number)),
+            },
+        };
+        let mut this = self.project();
+        this.stage.set(stage);
+        *this.over = false;
     }
 }
 
@@ -223,61 +224,54 @@ impl<R: ChannelRef, P: Place<R::Item>> Future for Sending<R, P> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.state == State::Fresh {
-            let this = self.as_mut().project();
-            let StageNow::Room { wait } = this.stage.project() else {
-                return polled_again("a `Sending`");
-            };
-            let place = this.place.option();
-            if place.is_none() {
-                *this.state = State::Over;
-                return Poll::Ready(Ok(()));
-            }
-            // (Before the call, which may wake a receiver that panics. What is sent then, is.)
-            *this.state = State::Over;
-            let core = wait.as_ref().get_ref().target.channel().core();
-            match core.send_now(place, true) {
-                Ok(_) if !R::RENDEZVOUS => return Poll::Ready(Ok(())),
-                Ok(put) => {
-                    self.as_mut().put(put);
-                }
-                Err(Refusal::Closed) => {
-                    return Poll::Ready(give_back(this.place, SendError::Closed));
-                }
-                Err(Refusal::Full) => {}
-            }
-            *self.as_mut().project().state = State::Waiting;
+        let this = self.as_mut().project();
+        let StageNow::Fresh { channel } = this.stage.project() else {
+            return self.wait(cx);
+        };
+        // (Before the call, which may wake a receiver that panics. What is sent then, is.)
+        if mem::replace(this.over, true) {
+            return polled_again("a `Sending`");
+        }
+        let place = this.place.option();
+        if place.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        match channel.core().send_now(place, true) {
+            Ok(_) if !R::RENDEZVOUS => return Poll::Ready(Ok(())),
+            Ok(put) => self.as_mut().queue(Some(put)),
+            Err(Refusal::Closed) => return Poll::Ready(give_back(this.place, SendError::Closed)),
+            Err(Refusal::Full) => self.as_mut().queue(None),
         }
         self.wait(cx)
     }
 }
 
 impl<R: ChannelRef, P: Place<R::Item>> Sending<R, P> {
+    /// A poll of one that waits.
+    #[inline(never)]
     fn wait(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent<R::Item, P>> {
-        if self.state == State::Over {
+        if self.over {
             return polled_again("a `Sending`");
         }
         let this = self.as_mut().project();
         if let StageNow::Room { wait } = this.stage.project() {
             let room = ready!(wait.poll(cx));
-            *this.state = State::Over;
-            match room {
-                Err(_) => return Poll::Ready(give_back(this.place, SendError::Closed)),
-                Ok(permit) => {
-                    let put = permit.put(this.place.option());
-                    if self.as_mut().put(put) {
-                        return Poll::Ready(Ok(()));
-                    }
-                }
+            *this.over = true;
+            let Ok(permit) = room else {
+                return Poll::Ready(give_back(this.place, SendError::Closed));
+            };
+            let put = permit.put(this.place.option());
+            if !R::RENDEZVOUS {
+                return Poll::Ready(Ok(()));
             }
-            *self.as_mut().project().state = State::Waiting;
+            self.as_mut().queue(Some(put));
         }
         let this = self.project();
         let StageNow::Taken { wait } = this.stage.project() else {
             return Poll::Pending;
         };
         let handed = ready!(wait.poll(cx));
-        *this.state = State::Over;
+        *this.over = true;
         Poll::Ready(match handed {
             Handed::Taken => Ok(()),
             Handed::Back(item) => {
@@ -290,13 +284,13 @@ impl<R: ChannelRef, P: Place<R::Item>> Sending<R, P> {
 
 impl<R: ChannelRef, P: Place<R::Item>> FusedFuture for Sending<R, P> {
     fn is_terminated(&self) -> bool {
-        match (self.state, &self.stage) {
-            (State::Fresh, _) => false,
-            (State::Over, _) => true,
-            // (Not waiting any more without its end: a panic has ended it.)
-            (State::Waiting, Stage::Room { wait }) => wait.is_terminated(),
-            (State::Waiting, Stage::Taken { wait }) => wait.is_terminated(),
-        }
+        // (Not over without its end: a panic has ended it.)
+        self.over
+            || match &self.stage {
+                Stage::Fresh { .. } => false,
+                Stage::Room { wait } => wait.is_terminated(),
+                Stage::Taken { wait } => wait.is_terminated(),
+            }
     }
 }
 
@@ -313,8 +307,13 @@ impl<R: ChannelRef, P: Place<R::Item>> Abandon for Sending<R, P> {
 
 impl<R: ChannelRef, P: Place<R::Item>> fmt::Debug for Sending<R, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.stage {
+            _ if self.over => "Over",
+            Stage::Fresh { .. } => "Fresh",
+            Stage::Room { .. } | Stage::Taken { .. } => "Waiting",
+        };
         f.debug_struct("Sending")
-            .field("state", &self.state)
+            .field("state", &format_args!("{state}"))
             .finish_non_exhaustive()
     }
 }

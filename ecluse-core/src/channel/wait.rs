@@ -1,6 +1,6 @@
 //! The three waits of a channel: for an item, for room, and for an item to be taken.
 
-use core::task::Waker;
+use core::task::{Poll, Waker};
 
 use super::{
     ChannelRef, Permit, TryReceiveError,
@@ -54,11 +54,6 @@ impl<R: ChannelRef> ToRoom<R> {
     #[inline(always)]
     pub(super) fn new(channel: R, looked: bool) -> Self {
         Self { channel, looked }
-    }
-
-    #[inline(always)]
-    pub(super) fn channel(&self) -> &R {
-        &self.channel
     }
 }
 
@@ -116,12 +111,17 @@ impl<R: ChannelRef> Protocol for ToItem<R> {
     }
 
     #[inline(always)]
-    fn now(&self) -> Option<Self::Output> {
-        match self.core().receive_now() {
-            Ok(item) => Some(Ok(item)),
-            Err(TryReceiveError::Ended) => Some(Err(Ended)),
-            Err(TryReceiveError::Empty) => None,
+    fn now(&self) -> Poll<Self::Output> {
+        let core = self.core();
+        if !core.lies.get() {
+            // It is for `enlist` to make sure: one hold instead of two.
+            return Poll::Pending;
         }
+        let refused = |why| match why {
+            TryReceiveError::Ended => Poll::Ready(Err(Ended)),
+            TryReceiveError::Empty => Poll::Pending,
+        };
+        core.receive_now(refused, |item| Poll::Ready(Ok(item)))
     }
 
     #[inline(always)]
@@ -153,7 +153,7 @@ impl<R: ChannelRef> Protocol for ToItem<R> {
         match grant {
             // SAFETY: Validity: an item, since it was granted (Q2). Aliasing: a grant is observed
             // once, by its owner.
-            ItemGrant::Item(index) => Ok(unsafe { self.core().read(index) }),
+            ItemGrant::Item(index) => unsafe { self.core().read(index, Ok) },
             ItemGrant::End => Err(Ended),
         }
     }
@@ -299,7 +299,7 @@ impl<R: ChannelRef> Protocol for ToTaken<R> {
             HandGrant::Taken => Handed::Taken,
             // SAFETY: Validity: the item that was given back. Aliasing: a grant is observed once, by
             // its owner.
-            HandGrant::Back(index) => Handed::Back(unsafe { self.channel.core().read(index) }),
+            HandGrant::Back(index) => unsafe { self.channel.core().read(index, Handed::Back) },
         }
     }
 

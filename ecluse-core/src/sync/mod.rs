@@ -37,6 +37,7 @@ macro_rules! locked_type {
 
 mod cell;
 mod handle;
+mod hint;
 mod lock;
 mod word;
 
@@ -48,6 +49,7 @@ pub use self::lock::StdMutex;
 pub use self::lock::{DefaultLock, Local, Lock, NoDefaultLock};
 pub(crate) use self::{
     cell::Cell,
+    hint::Hint,
     lock::{Locked, Protected},
     word::Word,
 };

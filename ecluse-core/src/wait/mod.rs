@@ -164,10 +164,6 @@ impl<T: Target> Wait<T> {
                 return self.led();
             }
             if enlists {
-                if let Some(output) = self.target.now() {
-                    self.node.finish();
-                    return Poll::Ready(output);
-                }
                 if let Some(grant) = self.target.attempt() {
                     self.node.finish();
                     return Poll::Ready(self.target.observe(grant));
@@ -424,10 +420,17 @@ impl<T: Target> Future for Wait<T> {
         let this = self.into_ref().get_ref();
         // Relaxed: a look that finds nothing new acquires nothing. (An Acquire load is a barrier on
         // many chips.)
-        let queued = this.node.state(Ordering::Relaxed) == QUEUED;
+        let state = this.node.state(Ordering::Relaxed);
         // SAFETY: Validity: just seen `QUEUED`. Aliasing: we are the owner.
-        if queued && unsafe { this.node.has_waker(cx.waker()) } {
+        if state == QUEUED && unsafe { this.node.has_waker(cx.waker()) } {
             return Poll::Pending;
+        }
+        if state == IDLE {
+            let now = this.target.now();
+            if now.is_ready() {
+                this.node.finish();
+                return now;
+            }
         }
         this.advance(cx)
     }

@@ -3,7 +3,10 @@
 //! Calls that get `held` run under the list lock: no user code, no panic, a bounded number of
 //! steps. The others run without it.
 
-use core::{ptr::NonNull, task::Waker};
+use core::{
+    ptr::NonNull,
+    task::{Poll, Waker},
+};
 
 use super::{Node, Ring};
 use crate::sync::{Lock, Locked, Protected};
@@ -68,10 +71,11 @@ pub trait Protocol {
         None
     }
 
-    /// As [`Protocol::attempt`], which is asked after it, for what can be had in one step.
+    /// As [`Protocol::attempt`], for what can be had in one step. Asked before it, once, at the first
+    /// poll, where its caller may look on: what it gives is made where that wants it.
     #[inline(always)]
-    fn now(&self) -> Option<Self::Output> {
-        None
+    fn now(&self) -> Poll<Self::Output> {
+        Poll::Pending
     }
 
     /// Looks again; if there is still nothing to be had, makes the word say that somebody waits.
