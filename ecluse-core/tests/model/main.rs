@@ -6,5 +6,6 @@
 #![allow(clippy::std_instead_of_core, reason = "tests have std")]
 
 mod admission;
+mod channel;
 mod flush;
 mod refresh;
