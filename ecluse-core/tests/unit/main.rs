@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `walks_slot`, `walks_line`, `walks_admission`, `walks_channel`, `walks_flight`, `walks_group`, `walks_flush`, `walks_once`, `walks_relay`, `walks_detached`, `walks_refresh`, `walks_refresh_background` | each transition, step by step |
 //! | `revoke` | grants that are taken back |
-//! | `hostile`, `hostile_admission`, `hostile_channel`, `hostile_flight`, `hostile_flush`, `hostile_refresh` | wakers and hooks that come back or panic |
+//! | `hostile`, `hostile_admission`, `hostile_channel`, `hostile_flight`, `hostile_flush`, `hostile_items`, `hostile_refresh` | wakers, hooks and items that come back or panic |
 //! | `guarded` | the order of a body's exit |
 //! | `exits_flight` | how runs end: what is gone before who is told, which of two is meant |
 //! | `forgotten` | futures and claims that are never dropped |
@@ -38,6 +38,7 @@ mod hostile_admission;
 mod hostile_channel;
 mod hostile_flight;
 mod hostile_flush;
+mod hostile_items;
 mod hostile_refresh;
 mod join_hostile;
 #[cfg(feature = "std")]
