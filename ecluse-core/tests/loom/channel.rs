@@ -69,6 +69,20 @@ fn channel<T: Freight, const N: usize>() -> Arc<Channel<T, N>> {
     Arc::new(Channel::new())
 }
 
+/// A thread of its own that does something with the channel.
+fn beside<T: Freight, const N: usize, O: 'static>(
+    channel: &Arc<Channel<T, N>>,
+    act: impl FnOnce(&Channel<T, N>) -> O + Send + 'static,
+) -> loom::thread::JoinHandle<O> {
+    let channel = channel.clone();
+    spawn(move || act(&channel))
+}
+
+/// The number of an item that came back; 0 if it was sent.
+fn back<T: Freight>(sent: Result<(), SendError<T>>) -> usize {
+    sent.map_or_else(|why| why.into_inner().number(), |()| 0)
+}
+
 /// Everything was received, nobody waits; then what is left, which is nothing.
 fn idle<T: Freight, const N: usize>(channel: &Channel<T, N>) {
     assert!(!channel.has_waiting_senders() && !channel.has_waiting_receivers());
@@ -88,41 +102,26 @@ fn drain<T: Freight, const N: usize>(channel: &Channel<T, N>) -> usize {
 /// is what was sent, and nobody leaves a trace.
 fn cancels_of_all<T: Freight, const N: usize>() {
     let channel = channel::<T, N>();
-    let abandoned = spawn({
-        let channel = channel.clone();
-        move || {
-            let mut send = pin!(channel.send(T::new(1)));
-            let sent = match poll(send.as_mut()) {
-                Poll::Ready(sent) => sent,
-                Poll::Pending => send.try_abandon().expect("it was not over"),
-            };
-            match sent {
-                Ok(()) => 1,
-                Err(back) => {
-                    assert_eq!(back.into_inner().number(), 1);
-                    0
-                }
-            }
-        }
+    let abandoned = beside(&channel, |channel| {
+        let mut send = pin!(channel.send(T::new(1)));
+        let sent = match poll(send.as_mut()) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => send.try_abandon().expect("it was not over"),
+        };
+        1 - back(sent)
     });
-    let dropped = spawn({
-        let channel = channel.clone();
-        move || {
-            let mut place = Some(T::new(2));
-            let _ = poll(pin!(channel.send_from(&mut place)));
-            if place.is_none() { 2 } else { 0 }
-        }
+    let dropped = beside(&channel, |channel| {
+        let mut place = Some(T::new(2));
+        let _ = poll(pin!(channel.send_from(&mut place)));
+        if place.is_none() { 2 } else { 0 }
     });
-    let taker = spawn({
-        let channel = channel.clone();
-        move || {
-            let mut receive = pin!(channel.receive());
-            let item = match poll(receive.as_mut()) {
-                Poll::Ready(item) => Some(item),
-                Poll::Pending => receive.try_abandon(),
-            };
-            item.map_or(0, |item| item.expect("not closed").number())
-        }
+    let taker = beside(&channel, |channel| {
+        let mut receive = pin!(channel.receive());
+        let item = match poll(receive.as_mut()) {
+            Poll::Ready(item) => Some(item),
+            Poll::Pending => receive.try_abandon(),
+        };
+        item.map_or(0, |item| item.expect("not closed").number())
     });
     // The fourth.
     let received = match poll(pin!(channel.receive())) {
@@ -155,8 +154,9 @@ fn cancels_of_all_at_a_rendezvous_with_large_items() {
 fn senders_and_receivers<T: Freight, const N: usize>() {
     let channel = channel::<T, N>();
     let senders = [1, 2].map(|number| {
-        let channel = channel.clone();
-        spawn(move || block_on(channel.send(T::new(number))).is_ok())
+        beside(&channel, move |channel| {
+            block_on(channel.send(T::new(number))).is_ok()
+        })
     });
     let numbers = [(); 2].map(|()| block_on(channel.receive()).ok().unwrap().number());
     assert_eq!(numbers[0] + numbers[1], 3);
@@ -180,9 +180,8 @@ fn senders_and_receivers_at_a_rendezvous() {
 fn freed_room_meets_enlist() {
     let channel = channel::<Large, 1>();
     channel.try_send(Large::new(1)).ok().unwrap();
-    let sender = spawn({
-        let channel = channel.clone();
-        move || block_on(channel.send(Large::new(2))).is_ok()
+    let sender = beside(&channel, |channel| {
+        block_on(channel.send(Large::new(2))).is_ok()
     });
     assert_eq!(channel.try_receive().ok().unwrap().number(), 1);
     assert!(sender.join().unwrap());
@@ -194,10 +193,7 @@ fn freed_room_meets_enlist() {
 /// state orders the item.
 fn item_meets_enlist() {
     let channel = channel::<Large, 1>();
-    let sender = spawn({
-        let channel = channel.clone();
-        move || channel.try_send(Large::new(7)).is_ok()
-    });
+    let sender = beside(&channel, |channel| channel.try_send(Large::new(7)).is_ok());
     let mut receive = pin!(channel.receive());
     let mut seen = 0;
     for _ in 0..2 {
@@ -224,10 +220,7 @@ fn granted_drop_goes_to_the_next() {
     let (wakes, waker) = Wakes::new();
     assert!(poll(first.as_mut()).is_pending());
     assert!(poll_with(second.as_mut(), &waker).is_pending());
-    let sender = spawn({
-        let channel = channel.clone();
-        move || channel.try_send(Large::new(1)).is_ok()
-    });
+    let sender = beside(&channel, |channel| channel.try_send(Large::new(1)).is_ok());
     drop(first);
     assert!(sender.join().unwrap());
     assert_eq!(wakes.count(), 1);
@@ -242,13 +235,10 @@ fn granted_drops_come_back_in_order() {
     let channel = channel::<usize, 3>();
     let mut first = Box::pin(channel.receive());
     assert!(poll(first.as_mut()).is_pending());
-    let other = spawn({
-        let channel = channel.clone();
-        move || {
-            let mut receive = Box::pin(channel.receive());
-            assert!(poll(receive.as_mut()).is_pending());
-            (1..=3).for_each(|number| channel.try_send(number).unwrap());
-        }
+    let other = beside(&channel, |channel| {
+        let mut receive = Box::pin(channel.receive());
+        assert!(poll(receive.as_mut()).is_pending());
+        (1..=3).for_each(|number| channel.try_send(number).unwrap());
     });
     drop(first);
     other.join().unwrap();
@@ -264,10 +254,7 @@ fn granted_room_goes_to_the_next() {
     let mut first = Box::pin(channel.send(2));
     let mut second = Box::pin(channel.send(3));
     assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
-    let receiver = spawn({
-        let channel = channel.clone();
-        move || channel.try_receive()
-    });
+    let receiver = beside(&channel, |channel| channel.try_receive());
     drop(first);
     assert_eq!(receiver.join().unwrap(), Ok(1));
     assert!(ready(poll(second.as_mut())).is_ok());
@@ -281,15 +268,10 @@ fn withdrawal_meets_observing() {
     let channel = channel::<Large, 0>();
     let mut send = Box::pin(channel.send(Large::new(1)));
     assert!(poll(send.as_mut()).is_pending());
-    let receiver = spawn({
-        let channel = channel.clone();
-        move || channel.try_receive().map_or(0, Freight::number)
+    let receiver = beside(&channel, |channel| {
+        channel.try_receive().map_or(0, Freight::number)
     });
-    let back = match send.as_mut().try_abandon() {
-        Some(Err(SendError::Cancelled(item))) => item.number(),
-        Some(Ok(())) => 0,
-        _ => unreachable!("neither closed nor over"),
-    };
+    let back = back(send.as_mut().try_abandon().expect("it was not over"));
     drop(send);
     assert_eq!(back + receiver.join().unwrap(), 1);
     idle(&channel);
@@ -298,28 +280,20 @@ fn withdrawal_meets_observing() {
 /// The same with a receiver that was granted the item, and looks, or goes.
 fn withdrawal_meets_a_granted_receiver() {
     let channel = channel::<Large, 0>();
-    let receiver = spawn({
-        let channel = channel.clone();
-        move || {
-            let mut receive = pin!(channel.receive());
-            for _ in 0..2 {
-                if let Poll::Ready(item) = poll(receive.as_mut()) {
-                    return item.ok().unwrap().number();
-                }
+    let receiver = beside(&channel, |channel| {
+        let mut receive = pin!(channel.receive());
+        for _ in 0..2 {
+            if let Poll::Ready(item) = poll(receive.as_mut()) {
+                return item.ok().unwrap().number();
             }
-            0
         }
+        0
     });
     let mut send = Box::pin(channel.send(Large::new(1)));
-    let sent = match poll(send.as_mut()) {
-        Poll::Ready(sent) => Some(sent),
-        Poll::Pending => send.as_mut().try_abandon(),
-    };
-    let back = match sent {
-        Some(Err(SendError::Cancelled(item))) => item.number(),
-        Some(Ok(())) => 0,
-        _ => unreachable!("neither closed nor over"),
-    };
+    let back = back(match poll(send.as_mut()) {
+        Poll::Ready(sent) => sent,
+        Poll::Pending => send.as_mut().try_abandon().expect("it was not over"),
+    });
     drop(send);
     assert_eq!(back + receiver.join().unwrap(), 1);
     idle(&channel);
@@ -352,26 +326,17 @@ fn revoked_receiver_is_served_again() {
         assert!(poll(send.as_mut()).is_pending());
         send
     });
-    let sender = spawn({
-        let channel = channel.clone();
-        move || block_on(channel.send(2))
-    });
+    let sender = beside(&channel, |channel| block_on(channel.send(2)));
     assert_eq!(block_on(receive), Ok(2));
     assert_eq!(sender.join().unwrap(), Ok(()));
     idle(&channel);
 }
 
 /// Sent and received, or back.
-fn close_meets_send_and_receive() {
-    let channel = channel::<usize, 1>();
-    let sender = spawn({
-        let channel = channel.clone();
-        move || block_on(channel.send(1)).map_or_else(SendError::into_inner, |()| 0)
-    });
-    let closer = spawn({
-        let channel = channel.clone();
-        move || channel.close()
-    });
+fn close_meets<const N: usize>() {
+    let channel = channel::<usize, N>();
+    let sender = beside(&channel, |channel| back(block_on(channel.send(1))));
+    let closer = beside(&channel, Channel::close);
     let mut sum = 0;
     while let Ok(item) = block_on(channel.receive()) {
         sum += item;
@@ -381,24 +346,13 @@ fn close_meets_send_and_receive() {
     assert_eq!(channel.try_receive(), Err(TryReceiveError::Ended));
 }
 
+fn close_meets_send_and_receive() {
+    close_meets::<1>();
+}
+
 /// The same, with an item that must be taken.
 fn close_meets_a_rendezvous() {
-    let channel = channel::<usize, 0>();
-    let sender = spawn({
-        let channel = channel.clone();
-        move || block_on(channel.send(1)).map_or_else(SendError::into_inner, |()| 0)
-    });
-    let closer = spawn({
-        let channel = channel.clone();
-        move || channel.close()
-    });
-    let mut sum = 0;
-    while let Ok(item) = block_on(channel.receive()) {
-        sum += item;
-    }
-    assert!(closer.join().unwrap());
-    assert_eq!(sum + sender.join().unwrap(), 1);
-    assert_eq!(channel.try_receive(), Err(TryReceiveError::Ended));
+    close_meets::<0>();
 }
 
 /// One takes the last item while another waits for the end.
@@ -406,9 +360,8 @@ fn close_meets_the_last_item() {
     let channel = channel::<Large, 1>();
     channel.try_send(Large::new(1)).ok().unwrap();
     channel.close();
-    let taker = spawn({
-        let channel = channel.clone();
-        move || block_on(channel.receive()).map_or(0, Freight::number)
+    let taker = beside(&channel, |channel| {
+        block_on(channel.receive()).map_or(0, Freight::number)
     });
     let own = block_on(channel.receive()).map_or(0, Freight::number);
     assert_eq!(own + taker.join().unwrap(), 1);
@@ -418,20 +371,14 @@ fn close_meets_the_last_item() {
 /// The end waits for a permit.
 fn permit_meets_close() {
     let channel = channel::<usize, 1>();
-    let user = spawn({
-        let channel = channel.clone();
-        move || match channel.try_reserve() {
-            Ok(permit) => {
-                permit.send(1);
-                1
-            }
-            Err(_) => 0,
+    let user = beside(&channel, |channel| match channel.try_reserve() {
+        Ok(permit) => {
+            permit.send(1);
+            1
         }
+        Err(_) => 0,
     });
-    let closer = spawn({
-        let channel = channel.clone();
-        move || channel.close()
-    });
+    let closer = beside(&channel, |channel| channel.close());
     let received = block_on(channel.receive());
     let sent = user.join().unwrap();
     assert_eq!(received, if sent == 1 { Ok(1) } else { Err(Ended) });
