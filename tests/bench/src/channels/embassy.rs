@@ -1,14 +1,9 @@
 //! embassy-sync's `Channel`: under a critical section, and with a mutex that is none.
 
-use std::pin::pin;
-
 use embassy_sync::{
     blocking_mutex::raw::{CriticalSectionRawMutex, NoopRawMutex},
     channel::Channel,
 };
-
-use super::Pipe;
-use crate::peers::{now, poll};
 
 macro_rules! embassy {
     ($name:ident, $mutex:ty, $text:literal) => {
@@ -20,33 +15,10 @@ macro_rules! embassy {
             }
         }
 
-        impl<T, const N: usize> Pipe<T> for $name<T, N> {
-            const NAME: &'static str = $text;
-
-            fn send(&mut self, item: T) {
-                now(self.0.send(item));
-            }
-
-            fn receive(&mut self) -> T {
-                now(self.0.receive())
-            }
-
-            fn try_send(&mut self, item: T) {
-                assert!(self.0.try_send(item).is_ok());
-            }
-
-            fn try_receive(&mut self) -> T {
-                self.0
-                    .try_receive()
-                    .unwrap_or_else(|_| unreachable!("one was sent"))
-            }
-
-            fn meet(&mut self, item: T) -> T {
-                let mut receive = pin!(self.0.receive());
-                assert!(poll(receive.as_mut()).is_pending());
-                now(self.0.send(item));
-                now(receive)
-            }
+        pipe! { $name<T, N>, $text:
+            0.send gives sent if matches!(sent, ());
+            0.receive gives item as item;
+            try_receive gives item as item.unwrap_or_else(|_| unreachable!("one was sent"))
         }
     };
 }

@@ -4,6 +4,49 @@
 //! Peers are paired by what they pay for: ours with the mutex of `std` beside tokio's and
 //! async-channel's, ours under a critical section, or without a lock, beside embassy-sync's.
 
+/// How a kind of channel is used: which of its fields send and receive, by which calls, and what they
+/// give.
+macro_rules! pipe {
+    (
+        $kind:ident<T $(, $n:ident)?>, $name:literal:
+        $sender:tt.send gives $sent:ident if $is_sent:expr;
+        $receiver:tt.$receive:ident gives $item:ident as $got:expr;
+        $try_receive:ident gives $tried:ident as $try_got:expr
+    ) => {
+        impl<T $(, const $n: usize)?> $crate::channels::Pipe<T> for $kind<T $(, $n)?> {
+            const NAME: &'static str = $name;
+
+            fn send(&mut self, item: T) {
+                let $sent = $crate::peers::now(self.$sender.send(item));
+                assert!($is_sent);
+            }
+
+            fn receive(&mut self) -> T {
+                let $item = $crate::peers::now(self.$receiver.$receive());
+                $got
+            }
+
+            fn try_send(&mut self, item: T) {
+                assert!(self.$sender.try_send(item).is_ok());
+            }
+
+            fn try_receive(&mut self) -> T {
+                let $tried = self.$receiver.$try_receive();
+                $try_got
+            }
+
+            fn meet(&mut self, item: T) -> T {
+                let mut receive = std::pin::pin!(self.$receiver.$receive());
+                assert!($crate::peers::poll(receive.as_mut()).is_pending());
+                let $sent = $crate::peers::now(self.$sender.send(item));
+                assert!($is_sent);
+                let $item = $crate::peers::now(receive);
+                $got
+            }
+        }
+    };
+}
+
 mod async_channel;
 mod embassy;
 mod ours;

@@ -1,11 +1,6 @@
 //! tokio's `mpsc`.
 
-use std::pin::pin;
-
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-
-use super::Pipe;
-use crate::peers::{now, poll};
 
 pub struct Tokio<T>(Sender<T>, Receiver<T>);
 
@@ -16,30 +11,8 @@ impl<T> Tokio<T> {
     }
 }
 
-impl<T> Pipe<T> for Tokio<T> {
-    const NAME: &'static str = "tokio mpsc";
-
-    fn send(&mut self, item: T) {
-        assert!(now(self.0.send(item)).is_ok());
-    }
-
-    fn receive(&mut self) -> T {
-        now(self.1.recv()).expect("one was sent")
-    }
-
-    fn try_send(&mut self, item: T) {
-        assert!(self.0.try_send(item).is_ok());
-    }
-
-    fn try_receive(&mut self) -> T {
-        self.1.try_recv().expect("one was sent")
-    }
-
-    fn meet(&mut self, item: T) -> T {
-        let Self(sender, receiver) = self;
-        let mut receive = pin!(receiver.recv());
-        assert!(poll(receive.as_mut()).is_pending());
-        assert!(now(sender.send(item)).is_ok());
-        now(receive).expect("one was sent")
-    }
+pipe! { Tokio<T>, "tokio mpsc":
+    0.send gives sent if sent.is_ok();
+    1.recv gives item as item.expect("one was sent");
+    try_recv gives item as item.expect("one was sent")
 }
