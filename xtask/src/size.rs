@@ -41,6 +41,13 @@ const ROWS: &[(&str, &str, Option<&str>)] = &[
     ("Once, of a word", "ONCE", None),
     ("Relay, of 64 bytes", "RELAY", None),
     ("Refresher, of a word", "REFRESHER", None),
+    ("Channel of 8 words", "CHANNEL", None),
+    (CELL, "LONGER_CHANNEL", Some("CHANNEL")),
+    ("Channel of 0, of words", "RENDEZVOUS", None),
+    ("a channel's Permit", "ROOM", None),
+    ("a send of a word", "SEND_WAIT", None),
+    (RECEIVE, "RECEIVE_WAIT", None),
+    ("a reserve's Wait", "RESERVE_WAIT", None),
     ("FlushTable, of 8 places", "FLUSH_TABLE", None),
     ("its Request", "REQUEST", None),
     ("its Reply", "REPLY", None),
@@ -53,6 +60,8 @@ const ROWS: &[(&str, &str, Option<&str>)] = &[
 ];
 
 const NODE: &str = "of a claim's Wait: its node";
+const CELL: &str = "of a channel: a word's cell";
+const RECEIVE: &str = "a receive's Wait";
 const FOLLOWER: &str = "a follower's Wait, of a word";
 
 /// Bytes with a critical-section lock on 32 bits.

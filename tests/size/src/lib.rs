@@ -7,10 +7,11 @@
 use core::time::Duration;
 
 use ecluse_core::{
-    Admission, Claim, CriticalSection, Flight, Group, Handoff, Line, Once, Permit, Refresher, Root,
-    Scope, Slot, Token, Wait,
+    Admission, Channel, Claim, CriticalSection, Flight, Group, Handoff, Line, Once, Permit,
+    Refresher, Root, Scope, Slot, Token, Wait,
     admission::{Acquiring, Fifo},
     cancel::{CancelWait, Member, ScopePlace},
+    channel::{Permit as Room, Receiving, Reserving, Sending},
     claim::Claiming,
     flight::{Promote, Relay, ToTurn},
     flush::{Flush, FlushTable, Reply, Request},
@@ -39,6 +40,14 @@ type MemberOf<L> = Wait<ToTurn<&'static GroupOf<L>>>;
 type OnceOf<L> = Once<usize, L>;
 /// With room for a future of 64 bytes.
 type RelayOf<L> = Relay<Inline<64, usize>, L>;
+type ChannelOf<L> = Channel<usize, 8, L>;
+/// One cell more.
+type LongerChannelOf<L> = Channel<usize, 9, L>;
+type RendezvousOf<L> = Channel<usize, 0, L>;
+type RoomOf<L> = Room<&'static ChannelOf<L>>;
+type SendOf<L> = Sending<&'static ChannelOf<L>>;
+type ReceiveOf<L> = Receiving<&'static ChannelOf<L>>;
+type ReserveOf<L> = Reserving<&'static ChannelOf<L>>;
 type FlushTableOf<L> = FlushTable<u16, 8, L>;
 type RequestOf<L> = Request<&'static FlushTableOf<L>>;
 type ReplyOf<L> = Reply<&'static FlushTableOf<L>>;
@@ -84,6 +93,13 @@ macro_rules! each {
             ECLUSE_SIZE_ONCE: OnceOf,
             ECLUSE_SIZE_RELAY: RelayOf,
             ECLUSE_SIZE_REFRESHER: RefresherOf,
+            ECLUSE_SIZE_CHANNEL: ChannelOf,
+            ECLUSE_SIZE_LONGER_CHANNEL: LongerChannelOf,
+            ECLUSE_SIZE_RENDEZVOUS: RendezvousOf,
+            ECLUSE_SIZE_ROOM: RoomOf,
+            ECLUSE_SIZE_SEND_WAIT: SendOf,
+            ECLUSE_SIZE_RECEIVE_WAIT: ReceiveOf,
+            ECLUSE_SIZE_RESERVE_WAIT: ReserveOf,
             ECLUSE_SIZE_FLUSH_TABLE: FlushTableOf,
             ECLUSE_SIZE_REQUEST: RequestOf,
             ECLUSE_SIZE_REPLY: ReplyOf,

@@ -18,6 +18,12 @@ const IMAGES: &[(&str, &str, u64)] = &[
     ("line_all", "Line, every call of it", 1536),
     ("slot", "Slot, as firmware uses it", 2048),
     ("slot_all", "Slot, every call of it", 2624),
+    ("channel", "Channel, as firmware uses it", 4096),
+    (
+        "channel_all",
+        "Channel and a rendezvous, every call of them",
+        10752,
+    ),
 ];
 
 /// The image that is taken off.

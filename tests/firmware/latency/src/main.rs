@@ -13,11 +13,13 @@
 #![no_std]
 #![no_main]
 
+mod channels;
 mod embassy;
 mod maitake;
 mod meter;
 mod ours;
 mod primitives;
+mod requests;
 mod stub;
 
 use ecluse_firmware::{chip, report, semihosting};
@@ -36,7 +38,10 @@ fn main() -> ! {
     let meter = meter::Meter::calibrated();
     ours::run(&meter);
     primitives::run(&meter);
+    channels::run(&meter);
+    requests::run(&meter);
     embassy::run(&meter);
+    channels::run_peer(&meter);
     maitake::run(&meter);
     report::line("end", &[]);
     semihosting::exit(0);
