@@ -1,5 +1,6 @@
 //! Items that strike a channel when they are dropped: they come back into it, or panic. Afterwards
-//! each item was dropped once, and nobody waits. (Its wakers are in `hostile_channel`, and in the conformance suite.)
+//! each item was dropped once, and nobody waits. (Its wakers are in `hostile_channel`, and in the
+//! conformance suite.)
 
 use std::{
     pin::pin,
