@@ -27,6 +27,7 @@ mod ninep;
 mod process;
 mod protocol;
 mod size;
+mod soak;
 mod step;
 mod test;
 mod toolchain;
@@ -62,6 +63,10 @@ enum Command {
     Demo(demo::Args),
     /// Run one of the adapters' examples; firmware in QEMU.
     Example(example::Args),
+    /// Keep all primitives under load, with calls that are cut off at random, and see that nothing is lost or left.
+    Soak(soak::Args),
+    /// The same under AddressSanitizer, with its search for leaks.
+    Asan(soak::Args),
     /// Let a Linux kernel in QEMU mount the example `ninep`, and check what its killed readers take back.
     Ninep(ninep::Args),
 }
@@ -77,6 +82,8 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Example(args) => example::run(&args),
+        Command::Soak(args) => soak::run(&args),
+        Command::Asan(args) => soak::run_with_address_sanitizer(&args),
         Command::Ninep(args) => ninep::run(&args),
     };
     match done {

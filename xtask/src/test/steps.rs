@@ -11,7 +11,7 @@ use crate::{
     libtest::{self, Tally},
     loom::{self, Models, Plan, Words},
     process::Exit,
-    size,
+    size, soak,
     step::{Body, Run, Step},
     workspace::{self, Build},
 };
@@ -92,12 +92,13 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         ..step("latency", 120, |run, _| latency(run))
     });
     steps.push(step("loom", 300, |run, _| loom(run)));
-    steps.push(step("examples", 150, |run, _| example::run_host(run)));
+    steps.push(step("examples", 120, |run, _| example::run_host(run)));
     steps.push(Step {
         missing: lacking(),
         ..step("examples-firmware", 40, |run, _| example::run_firmware(run))
     });
-    steps.push(step("demo", 150, |run, _| demo::run(run)));
+    steps.push(step("demo", 140, |run, _| demo::run(run)));
+    steps.push(step("soak", 40, |run, _| soak::briefly(run)));
     steps
 }
 
