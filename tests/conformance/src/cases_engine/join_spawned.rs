@@ -115,10 +115,14 @@ fn kind(scope: &Scope) -> Option<Kind> {
     scope.cx().reason().map(Reason::kind)
 }
 
-/// Waits in vain for anything but its scope's cancel.
-async fn listens(scope: Scope, drops: &'static AtomicUsize) {
-    let _droplet = Droplet(drops);
-    scope.cx().cancelled().await;
+/// Waits in vain for anything but its scope's cancel. (It counts from its making on: where a runtime
+/// ends it may be dropped before it was polled.)
+fn listens(scope: Scope, drops: &'static AtomicUsize) -> impl Future<Output = ()> + Send {
+    let droplet = Droplet(drops);
+    async move {
+        let _droplet = droplet;
+        scope.cx().cancelled().await;
+    }
 }
 
 fn spawn_listeners<R: Runtime>(rt: R, scope: &Scope, drops: &'static AtomicUsize) {
