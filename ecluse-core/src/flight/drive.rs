@@ -77,7 +77,7 @@ pub(super) fn put_down<T: Table<Key = Pulse>>(at: At<'_, T>, node: &Caller<T>, w
     // SAFETY: Validity: it drives. Aliasing: the owner, with the lock.
     let spare = at
         .bucket()
-        .with(|held| unsafe { leave_waker(at, held, node, waker, |mark| mark.without(BUSY)) });
+        .with(|_| unsafe { leave_waker::<T>(node, waker, |mark| mark.without(BUSY)) });
     drop(spare);
 }
 

@@ -179,6 +179,8 @@ impl<F: Future, L: Lock, C: Stamp> Table for Relay<F, L, C> {
     type Stamp = C;
     type Place = ();
 
+    const ARMS_ALONE: bool = true;
+
     #[inline(always)]
     fn bucket(&self, (): ()) -> &Bucket<Self> {
         &self.bucket

@@ -60,6 +60,9 @@ pub trait Table: Sized + sealed::Sealed {
         lose(at, node, false);
         true
     }
+    /// Whether a leader may leave a waker while nobody else is about.
+    #[doc(hidden)]
+    const ARMS_ALONE: bool = false;
     /// Whether there may be too many flights, so that [`Table::admits`] must be asked.
     #[doc(hidden)]
     fn is_bounded(&self) -> bool {
@@ -426,6 +429,23 @@ pub(super) fn begin<T: Table>(at: At<'_, T>, node: &Caller<T>) -> Option<Outcome
     })
 }
 
+/// Ends a run that nobody has joined or seen, without the lock. False if somebody has.
+#[inline]
+fn leave_now<T: Table>(at: At<'_, T>, node: &Caller<T>) -> bool {
+    if !at.bucket.leave_now(node) {
+        return false;
+    }
+    at.table.vacated();
+    if T::ARMS_ALONE {
+        // SAFETY: Validity: armed, its waker cell is full. Aliasing: nobody knows the node (K3).
+        let armed = unsafe { node.extra().mark().has(ARMED).then(|| node.disarm()) };
+        let mut user = UserCode::new();
+        user.call(|| drop(armed));
+        user.rethrow();
+    }
+    true
+}
+
 /// Ends a run: out of the chain, and those who joined are granted what `supply` gives. Gives how many
 /// had joined.
 #[inline]
@@ -434,8 +454,7 @@ fn depart<T: Table, S: Supply<Grant = Landing<T::Value>>>(
     node: &Caller<T>,
     supply: impl FnOnce(u32) -> S,
 ) -> u32 {
-    if at.bucket.leave_now(node) {
-        at.table.vacated();
+    if leave_now(at, node) {
         return 0;
     }
     depart_seen(at, node, supply)
@@ -518,8 +537,8 @@ pub(super) fn lose<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool) {
 
 /// The next in the queue leads.
 pub(super) fn hand_on<T: Table>(at: At<'_, T>, node: &Caller<T>, by_panic: bool) {
-    if at.bucket.leave_now(node) {
-        return at.table.vacated();
+    if leave_now(at, node) {
+        return;
     }
     // Its age until it begins: an heir that is never polled grows old too.
     let started = at.table.stamp().moment();
@@ -621,14 +640,14 @@ pub(super) fn hand_over<T: Table>(
 #[cfg(feature = "alloc")]
 pub(super) fn attend<T: Table>(at: At<'_, T>, node: &Caller<T>, waker: &Waker) -> bool {
     let mut spare = Some(waker.clone());
-    let goes_on = at.bucket.with(|held| {
+    let goes_on = at.bucket.with(|_| {
         // SAFETY: Validity: it leads. Aliasing: the owner, with the lock.
         unsafe {
             if node.extra().mark().has(DOOMED) {
                 return false;
             }
             if let Some(waker) = spare.take() {
-                spare = leave_waker(at, held, node, waker, |mark| mark);
+                spare = leave_waker::<T>(node, waker, |mark| mark);
             }
         }
         true
@@ -641,16 +660,12 @@ pub(super) fn attend<T: Table>(at: At<'_, T>, node: &Caller<T>, waker: &Waker) -
 /// `mark` says.
 ///
 /// # Safety
-/// The caller owns `node`, which leads.
+/// The lock is held; the caller owns `node`, which leads.
 pub(super) unsafe fn leave_waker<T: Table>(
-    at: At<'_, T>,
-    held: &mut Locked<Leaders<T>>,
     node: &Caller<T>,
     waker: Waker,
     mark: impl FnOnce(Mark<Moment<T>>) -> Mark<Moment<T>>,
 ) -> Option<Waker> {
-    // K3.
-    at.bucket.show(held);
     // SAFETY: Validity: it leads, and is armed if its mark says so. Aliasing: the owner, with the
     // lock.
     unsafe {

@@ -20,8 +20,8 @@
 //! - **K2** `next` and the mark of a node are touched under the lock only, once others may know it.
 //! - **K3** Others come to know a node by the bucket's head, under the lock, and mark the head `SEEN`
 //!   before they follow it. So a leader that takes an unmarked head back was alone all the time, and
-//!   has left no waker with its node ([`Bucket::show`]): with nobody else about, leading and ending
-//!   are one swap each.
+//!   what it has left with its node is its own: with nobody else about, leading and ending are one
+//!   swap each.
 //! - **K4** A leader that is succeeded is replaced in the head by one store: a newcomer never finds
 //!   the chain empty in between.
 
@@ -223,9 +223,10 @@ impl<G, X> Node<G, X> {
     /// Takes the waker of a leader back.
     ///
     /// # Safety
-    /// The lock is held; the node is `LEADING` and armed, and will not be armed after this hold.
+    /// The node is armed, and will not be armed again; it is `LEADING` and the lock is held, or it took
+    /// its head back unmarked (K3).
     pub(crate) unsafe fn disarm(&self) -> Waker {
-        // SAFETY: Validity: full, being armed. Aliasing: the lock is held.
+        // SAFETY: Validity: full, being armed. Aliasing: the lock is held, or nobody knows the node.
         unsafe { self.copy_waker() }
     }
 
@@ -378,12 +379,6 @@ impl<L: Lock, G, D, M: Copy> Bucket<L, G, D, M> {
             node.finish();
         }
         swap.is_ok()
-    }
-
-    /// From here on the leader that is found needs the lock to end: it is about to leave a waker,
-    /// which has to be taken back.
-    pub(crate) fn show(&self, held: &mut Locked<Anchor<G, D, M>>) {
-        self.first(held);
     }
 
     /// The first of the chain. From here on its leader needs the lock to end.

@@ -61,18 +61,15 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let end = Instant::now() + Duration::from_secs(args.seconds);
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
-    let mut reports: Vec<_> = ALL
+    let subjects: Vec<_> = ALL.iter().filter(|subject| wanted(subject.name)).collect();
+    let mut reports: Vec<_> = subjects
         .iter()
-        .filter(|subject| wanted(subject.name))
         .map(|subject| Report::new(subject.name))
         .collect();
     let mut round = 0_u64;
     // At least twice each: what the first one leaves in caches is no growth.
     while round < 2 || Instant::now() < end {
-        for report in &mut reports {
-            let Some(subject) = ALL.iter().find(|subject| subject.name == report.name) else {
-                continue;
-            };
+        for (subject, report) in subjects.iter().zip(&mut reports) {
             let seed = args.seed.wrapping_add(round.wrapping_mul(args.threads));
             let tally = (subject.round)(args.threads, args.steps, seed);
             report.add(tally, HEAP.current_usage());

@@ -21,7 +21,7 @@ pub(crate) struct Tally {
 /// All rounds of a primitive.
 #[derive(Debug)]
 pub(crate) struct Report {
-    pub(crate) name: &'static str,
+    name: &'static str,
     rounds: u64,
     ends: Ends,
     faults: BTreeMap<&'static str, u64>,
