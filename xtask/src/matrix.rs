@@ -3,6 +3,8 @@
 //! Invariant: a case that is reported anywhere is reported everywhere, as ok, FAIL or n/a. One that is absent somewhere
 //! is shown as `-` and is a problem.
 
+mod brief;
+
 use crate::protocol::{Cell, Report, Verdict};
 use core::fmt::Write as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,7 +146,7 @@ impl<'a> Matrix<'a> {
         out
     }
 
-    /// For the README: how much of each module holds on each runtime.
+    /// For `docs/matrix.md`: how much of each module holds on each runtime.
     pub(crate) fn summary(&self) -> String {
         let mut out = self.header("cases of");
         for (module, names) in self.modules() {
@@ -235,7 +237,7 @@ fn split(name: &str) -> (&str, &str) {
     name.rsplit_once("::").unwrap_or(("", name))
 }
 
-/// Replaces what is between the markers of a README by `table`.
+/// Replaces what is between the markers of a page by `table`.
 pub(crate) fn write_between_markers(readme: &str, table: &str) -> Option<String> {
     const BEGIN: &str = "<!-- matrix -->";
     const END: &str = "<!-- /matrix -->";

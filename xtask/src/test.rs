@@ -7,6 +7,9 @@ mod conformance;
 mod demo;
 mod steps;
 
+#[cfg(test)]
+pub(crate) use conformance::columns;
+
 use crate::{
     libtest::Tally,
     matrix::{Matrix, write_between_markers},
@@ -35,7 +38,7 @@ pub(crate) struct Args {
     /// Multiply all budgets by this, for slow machines.
     #[arg(long, default_value_t = 1.0)]
     slack: f64,
-    /// Write the matrix's summary between the markers of README.md (needs all runtimes and cases).
+    /// Write the matrix between the markers of README.md, in brief, and of docs/matrix.md (needs all runtimes and cases).
     #[arg(long, conflicts_with_all = ["runtime", "case", "step"])]
     write_readme: bool,
 }
@@ -48,6 +51,9 @@ pub(crate) struct Session {
     /// One report a runtime that was run.
     reports: Vec<Report>,
 }
+
+/// Where the matrix stands: in brief, and by module.
+const PAGES: [&str; 2] = ["README.md", "docs/matrix.md"];
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
     ensure!(
@@ -117,13 +123,13 @@ fn conclude(reports: &[Report], problems: &mut Vec<String>, args: &Args) -> Resu
             reports.len() == conformance::columns().len(),
             "README.md is not written: not every runtime was run"
         );
-        let path = workspace::root().join("README.md");
-        let readme = fs::read_to_string(&path).context("cannot read README.md")?;
-        let new = write_between_markers(&readme, &matrix.summary());
-        fs::write(
-            &path,
-            new.context("README.md has no `<!-- matrix -->` … `<!-- /matrix -->`")?,
-        )?;
+        for (page, table) in PAGES.iter().zip([matrix.brief()?, matrix.summary()]) {
+            let path = workspace::root().join(page);
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {page}"))?;
+            let new = write_between_markers(&text, &table);
+            let lacks = || format!("{page} has no `<!-- matrix -->` … `<!-- /matrix -->`");
+            fs::write(&path, new.with_context(lacks)?)?;
+        }
     }
     let count = |verdict| reports.iter().map(|report| report.count(verdict)).sum();
     Ok(Tally {
@@ -131,4 +137,17 @@ fn conclude(reports: &[Report], problems: &mut Vec<String>, args: &Args) -> Resu
         failed: count(Verdict::Fail),
         skipped: count(Verdict::NotApplicable),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_with_the_matrix_have_their_markers() {
+        for page in PAGES {
+            let text = fs::read_to_string(workspace::root().join(page)).unwrap();
+            assert!(write_between_markers(&text, "").is_some(), "{page}");
+        }
+    }
 }

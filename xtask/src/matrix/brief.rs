@@ -1,0 +1,206 @@
+//! The matrix in brief, for the README: a row a subject, a column a place.
+//!
+//! Invariant: each module of the suite belongs to one subject, and each column to one place or to [`APART`]; a run that
+//! meets another one says so instead of leaving it out.
+
+use super::{Matrix, split, verdict_of};
+use crate::{
+    firmware::CHIPS,
+    protocol::{Report, Verdict},
+};
+use anyhow::{Result, ensure};
+use core::fmt::Write as _;
+
+/// What the modules are about.
+const SUBJECTS: &[(&str, &[&str])] = &[
+    (
+        "`Slot`, `Line`",
+        &[
+            "blocking",
+            "bounds",
+            "broadcast",
+            "claim",
+            "election",
+            "ending",
+            "forgotten",
+            "guard",
+            "hostile",
+            "hostile_line",
+            "line",
+            "orphan",
+            "panics",
+            "revoke",
+            "wait",
+        ],
+    ),
+    (
+        "`Flight`, `Group`, `Once`, `Relay`",
+        &[
+            "detached",
+            "flight",
+            "flight_bounds",
+            "flight_lost",
+            "group",
+            "hostile_flight",
+            "hostile_relay",
+            "relay",
+        ],
+    ),
+    ("`Refresher`", &["refresh"]),
+    ("`Admission`", &["admission", "hostile_admission"]),
+    (
+        "`Scope`, joins, spawned tasks",
+        &[
+            "join",
+            "join_spawned",
+            "scope",
+            "scope_body",
+            "scope_guard",
+            "scope_shared",
+            "spawned",
+        ],
+    ),
+    ("`Channel`", &["channel", "hostile_channel"]),
+    ("`FlushTable`", &["flush", "hostile_flush"]),
+    (
+        "from interrupts, across priorities",
+        &["interrupt", "priority"],
+    ),
+    (
+        "load, bad input, histories, traces, the suite itself",
+        &["harness", "histories", "input", "load", "trace"],
+    ),
+];
+
+/// Where they work. The chips, all of them, are one more place.
+const PLACES: &[(&str, &[&str])] = &[
+    ("tokio", &["tokio-ct", "tokio-mt"]),
+    ("smol", &["smol"]),
+    ("async-std", &["async-std"]),
+    ("embassy", &["embassy"]),
+];
+
+/// Columns that are no place to work in: they test the suite, and the schedule.
+const APART: &[&str] = &["sim", "reference"];
+
+impl Matrix<'_> {
+    /// How many of each subject's cases hold in each place.
+    pub(crate) fn brief(&self) -> Result<String> {
+        let chips: Vec<&str> = CHIPS.iter().map(|chip| chip.name).collect();
+        let chips_name = format!("{} chips", chips.len());
+        let mut places = PLACES.to_vec();
+        places.push((&chips_name, &chips));
+        for report in self.reports {
+            let name = report.runtime.as_str();
+            ensure!(
+                APART.contains(&name) || places.iter().any(|(_, columns)| columns.contains(&name)),
+                "xtask/src/matrix/brief.rs has no place for the column `{name}`"
+            );
+        }
+        let modules = self.modules();
+        for module in modules.keys() {
+            ensure!(
+                SUBJECTS.iter().any(|(_, of)| of.contains(module)),
+                "xtask/src/matrix/brief.rs has no subject for the module `{module}`"
+            );
+        }
+        let heads: Vec<_> = places.iter().map(|(place, _)| *place).collect();
+        let mut out = format!(
+            "| | cases | {} |\n|---|---|{}\n",
+            heads.join(" | "),
+            "---|".repeat(heads.len())
+        );
+        for (subject, of) in SUBJECTS {
+            let names: Vec<&str> = self
+                .names
+                .iter()
+                .copied()
+                .filter(|name| of.contains(&split(name).0))
+                .collect();
+            let cells = places.iter().map(|(_, columns)| {
+                let reports = self.reports.iter();
+                let there = reports.filter(|report| columns.contains(&report.runtime.as_str()));
+                cell(there, &names)
+            });
+            let cells: Vec<_> = cells.collect();
+            let _ = writeln!(
+                out,
+                "| {subject} | {} | {} |",
+                names.len(),
+                cells.join(" | ")
+            );
+        }
+        Ok(out)
+    }
+}
+
+/// How many of the cases hold on these runtimes: the fewest and the most of them.
+fn cell<'r>(reports: impl Iterator<Item = &'r Report> + Clone, names: &[&str]) -> String {
+    let count = |report: &Report, wanted| {
+        let verdicts = names.iter().map(|name| verdict_of(report, name));
+        verdicts.filter(|verdict| *verdict == Some(wanted)).count()
+    };
+    let passed = reports.clone().map(|report| count(report, Verdict::Pass));
+    let failed: usize = reports.map(|report| count(report, Verdict::Fail)).sum();
+    let held = match (passed.clone().min(), passed.max()) {
+        (None, _) | (_, None) => "not run".into(),
+        (Some(0), Some(0)) => "–".into(),
+        (Some(fewest), Some(most)) if fewest < most => format!("{fewest}–{most}"),
+        (Some(all), _) => all.to_string(),
+    };
+    match failed {
+        0 => held,
+        failed => format!("{held}, {failed} FAIL"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{protocol::parse, test::columns};
+
+    #[test]
+    fn every_column_has_one_place() {
+        for column in columns() {
+            let chips = CHIPS.iter().filter(|chip| chip.name == column).count();
+            let apart = APART.iter().filter(|apart| **apart == column).count();
+            let places = PLACES.iter().flat_map(|(_, columns)| *columns);
+            let places = places.filter(|place| **place == column).count();
+            assert_eq!(chips + apart + places, 1, "{column}");
+        }
+    }
+
+    #[test]
+    fn every_module_has_one_subject() {
+        let mut all: Vec<_> = SUBJECTS.iter().flat_map(|(_, of)| *of).collect();
+        let modules = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), modules);
+    }
+
+    #[test]
+    fn a_place_of_several_columns_shows_the_fewest_and_the_most() {
+        let one = "scale\ttokio-ct\t1\ncase\ttokio-ct\tline::l01\tpass\t1\t\n\
+            case\ttokio-ct\tclaim::c01\tn/a\t1\tno\nend\ttokio-ct\t1\t0\t1\n";
+        let other = "scale\ttokio-mt\t1\ncase\ttokio-mt\tline::l01\tpass\t1\t\n\
+            case\ttokio-mt\tclaim::c01\tpass\t1\t\nend\ttokio-mt\t2\t0\t0\n";
+        let smol = "scale\tsmol\t1\ncase\tsmol\tline::l01\tFAIL\t1\toops\n\
+            case\tsmol\tclaim::c01\tpass\t1\t\nend\tsmol\t1\t1\t0\n";
+        let reports = [
+            parse("tokio-ct", one),
+            parse("tokio-mt", other),
+            parse("smol", smol),
+        ];
+        let table = Matrix::new(&reports).brief().unwrap();
+        let row = "| `Slot`, `Line` | 2 | 1–2 | 1, 1 FAIL | not run |";
+        assert!(table.contains(row), "{table}");
+    }
+
+    #[test]
+    fn what_has_no_row_is_not_left_out_silently() {
+        let odd = "scale\tsmol\t1\ncase\tsmol\tnew::n01\tpass\t1\t\nend\tsmol\t1\t0\t0\n";
+        let error = Matrix::new(&[parse("smol", odd)]).brief().unwrap_err();
+        assert!(error.to_string().contains("`new`"), "{error}");
+    }
+}
