@@ -35,8 +35,8 @@ pub(crate) struct Args {
     /// Only models whose name contains this.
     #[arg(long)]
     model: Option<String>,
-    /// Which claim word: with compare-and-swap, the plain one of targets without it, or both.
-    #[arg(long, value_enum, default_value_t = Words::Both)]
+    /// Which claim word: with compare-and-swap, the plain one of targets without it, the same beside a critical section, or all.
+    #[arg(long, value_enum, default_value_t = Words::All)]
     word: Words,
     /// Seconds after which a model is killed and counts as failed.
     #[arg(long, default_value_t = 300)]
@@ -47,7 +47,8 @@ pub(crate) struct Args {
 pub(crate) enum Words {
     Cas,
     Plain,
-    Both,
+    Chip,
+    All,
 }
 
 impl Words {
@@ -55,7 +56,8 @@ impl Words {
         match self {
             Words::Cas => &[Word::Cas],
             Words::Plain => &[Word::Plain],
-            Words::Both => &[Word::Cas, Word::Plain],
+            Words::Chip => &[Word::Chip],
+            Words::All => &[Word::Cas, Word::Plain, Word::Chip],
         }
     }
 }

@@ -69,7 +69,7 @@ pub struct Group<
     hasher: S,
     clock: C,
     limit: usize,
-    /// Flights under way, if there is a limit.
+    /// Flights under way, if there is a limit. Its lock is taken within a bucket's (S3).
     running: Protected<L, usize>,
     alone: Protected<L, [Known<C>; ALONE]>,
     alone_for: Duration,

@@ -10,6 +10,10 @@
 //! | `CriticalSection` (feature `critical-section`) | firmware, one core or several | safe to release from a handler | 0 |
 //! | [`Local`] | one executor, one thread: the object is `!Sync` | – | 0 |
 //! | [`NoDefaultLock`] | stands where no feature chose one; it is no lock, and the compiler says what to enable | – | – |
+//!
+//! Invariant **S3**: sections of one value never nest. Sections of two do in one place, the count of a
+//! `Group` with a limit, which is asked with a bucket's lock held and takes no other: so there is an
+//! order, and a critical section is entered twice at most.
 
 use core::{
     marker::PhantomData,
@@ -107,9 +111,9 @@ pub struct CriticalSection(());
 #[cfg(feature = "critical-section")]
 impl private::Sealed for CriticalSection {}
 
-// SAFETY: Validity: a critical section excludes every other one, whatever lock it is taken for;
-// sections of this crate never nest, since no user code runs in them. Aliasing: the implementation
-// of `critical-section` promises acquire and release ordering.
+// SAFETY: Validity: a critical section excludes every other one, whatever lock it is taken for, but
+// those within it, which are of other values (S3). Aliasing: the implementation of
+// `critical-section` promises acquire and release ordering.
 #[cfg(feature = "critical-section")]
 unsafe impl Lock for CriticalSection {
     #[cfg(not(ecluse_loom))]
@@ -147,8 +151,8 @@ pub struct Local(PhantomData<core::cell::Cell<()>>);
 
 impl private::Sealed for Local {}
 
-// SAFETY: Validity: the type is `!Sync`, so there is no second thread, and sections do not nest
-// since no user code runs in them. Aliasing: one thread's program order.
+// SAFETY: Validity: the type is `!Sync`, so there is no second thread, and sections of one value do
+// not nest (S3). Aliasing: one thread's program order.
 unsafe impl Lock for Local {
     #[cfg(not(ecluse_loom))]
     const NEW: Self = Self(PhantomData);
@@ -220,7 +224,7 @@ impl<L: Lock, T> Protected<L, T> {
         self.lock.hold(|| {
             self.value.with_mut(|value| {
                 // SAFETY: Validity: the cell holds a `T` from `new` on. Aliasing: the lock is
-                // held, and `value` is reached only here, in sections that do not nest.
+                // held, and `value` is reached only here, in sections that do not nest (S3).
                 section(unsafe { &mut *value })
             })
         })

@@ -31,6 +31,8 @@ mod relay;
 mod revoke;
 #[cfg(ecluse_loom)]
 mod scope;
+#[cfg(all(ecluse_loom, not(feature = "std")))]
+mod section;
 #[cfg(ecluse_loom)]
 mod slot;
 #[cfg(ecluse_loom)]

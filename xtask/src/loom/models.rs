@@ -15,12 +15,16 @@ use std::{
     time::Instant,
 };
 
-/// One of the core's two claim words.
+/// One of the core's two claim words, and the lock that it has beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Word {
+    /// With compare-and-swap, and a mutex for each object.
     Cas,
+    /// Without, and a mutex for each object.
     Plain,
+    /// As on a chip without compare-and-swap: one critical section for all objects.
+    Chip,
 }
 
 impl Word {
@@ -28,13 +32,21 @@ impl Word {
         match self {
             Word::Cas => "cas",
             Word::Plain => "plain",
+            Word::Chip => "chip",
         }
     }
 
     fn build(self) -> Build {
         match self {
             Word::Cas => Build::Loom,
-            Word::Plain => Build::LoomNoCas,
+            Word::Plain | Word::Chip => Build::LoomNoCas,
+        }
+    }
+
+    fn features(self) -> &'static str {
+        match self {
+            Word::Cas | Word::Plain => "std",
+            Word::Chip => "critical-section,alloc",
         }
     }
 }
@@ -68,7 +80,7 @@ impl Models {
             "-p",
             "ecluse-core",
             "--features",
-            "std",
+            word.features(),
             "--test",
             "loom",
         ]);

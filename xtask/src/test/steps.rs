@@ -370,7 +370,7 @@ fn latency(run: &mut Run) -> Result<()> {
 fn loom(run: &mut Run) -> Result<()> {
     let deadline = Instant::now() + run.left();
     let mut built = Vec::new();
-    for word in Words::Both.list() {
+    for word in Words::All.list() {
         run.programs += 1;
         match Models::build(
             &workspace::root(),
