@@ -17,8 +17,8 @@ pub(crate) mod engine;
 // An image of firmware names the parts that it holds.
 pub use cases::{Claims, Lines};
 pub use engine::{
-    Admissions, Channels, Engine, Flights, Hostile, HostileChannels, Joins, OnChips, Relays,
-    Requests, Scopes, Spawned,
+    Admissions, Channels, Engine, Flights, Hostile, HostileChannels, HostileValues, Joins, OnChips,
+    Relays, Requests, Scopes, Spawned,
 };
 
 /// All parts.

@@ -179,7 +179,7 @@ async fn test_waker_counts<R: Runtime>(rt: R) -> Verdict {
 
 async fn hostile_waker_acts_once<R: Runtime>(rt: R) -> Verdict {
     let acts = rt.put(AtomicUsize::new(0));
-    for callback in Callback::ALL {
+    for callback in Callback::OF_WAKERS {
         let act = rt.put(move || {
             acts.fetch_add(1, Ordering::SeqCst);
         });

@@ -21,6 +21,8 @@ pub(crate) mod hostile_flight;
 pub(crate) mod hostile_flush;
 pub(crate) mod hostile_line;
 pub(crate) mod hostile_relay;
+pub(crate) mod hostile_scope;
+pub(crate) mod hostile_values;
 pub(crate) mod input;
 pub(crate) mod interrupt;
 pub(crate) mod join;
@@ -49,6 +51,8 @@ suite! {
     Spawned: join_spawned;
     /// Hostile wakers, random histories, traces.
     Hostile: hostile, hostile_line, trace, histories;
+    /// Hostile wakers in trees; hostile values, keys and functions.
+    HostileValues: hostile_scope, hostile_values;
     /// Permits.
     Admissions: admission, hostile_admission;
     /// Channels.

@@ -425,7 +425,7 @@ async fn s08_panicking_wakers_keep_nobody_from_being_told<R: Runtime>(rt: R) -> 
 }
 
 async fn s09_wakers_come_back_into_the_tree<R: Runtime>(rt: R) -> Verdict {
-    for callback in Callback::ALL {
+    for callback in Callback::OF_WAKERS {
         let root = root(rt);
         let middle = child(rt, root.cx());
         let (below, side) = (child(rt, middle), child(rt, root.cx()));

@@ -1,4 +1,5 @@
-//! The table of hostile wakers (w01, w02): every callback of a waker, doing every hostile act, in every call that meets it.
+//! The table of hostile code (w01, w02): every callback of a waker (or of a value, a key, a function), doing every hostile act, in every
+//! call that meets it.
 //!
 //! A primitive says what its [`Scene`] is; [`table`] plays all combinations, each in a world of its own.
 
@@ -20,6 +21,8 @@ pub trait Scene: Copy + Send + Sync + 'static {
 
     /// The act that is a panic.
     const PANIC: Self::Act;
+    /// Where the hostile code is called.
+    const CALLBACKS: &'static [Callback] = &Callback::OF_WAKERS;
     /// All of them.
     const TRIGGERS: &'static [Self::Trigger];
 
@@ -86,16 +89,16 @@ async fn combination<S: Scene, R: Runtime>(
 /// # Panics
 /// If a combination does not end as it has to.
 pub async fn table<S: Scene, R: Runtime>(rt: R, acts: &[S::Act]) -> Verdict {
-    let all = acts.len() * S::TRIGGERS.len() * Callback::ALL.len();
+    let all = acts.len() * S::TRIGGERS.len() * S::CALLBACKS.len();
     let step = all.div_ceil(rt.count(all));
     let mut acted = 0;
     for i in (0..all).step_by(step) {
-        let callback = Callback::ALL[i % Callback::ALL.len()];
-        let trigger = S::TRIGGERS[i / Callback::ALL.len() % S::TRIGGERS.len()];
-        let act = acts[i / Callback::ALL.len() / S::TRIGGERS.len()];
+        let callback = S::CALLBACKS[i % S::CALLBACKS.len()];
+        let trigger = S::TRIGGERS[i / S::CALLBACKS.len() % S::TRIGGERS.len()];
+        let act = acts[i / S::CALLBACKS.len() / S::TRIGGERS.len()];
         acted += usize::from(combination::<S, R>(rt, callback, act, trigger).await);
     }
-    // Each trigger meets its callback: clone, drop or wake. (The engine never wakes by reference.)
+    // Each trigger meets one callback at least: clone, drop or wake. (The engine never wakes by reference.)
     assert!(
         step > 1 || acted >= acts.len() * S::TRIGGERS.len(),
         "{acted} of {all} acted"

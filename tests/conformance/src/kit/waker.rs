@@ -1,4 +1,5 @@
-//! A waker that counts what is done to it, and does something nasty if it is told to.
+//! A waker that counts what is done to it, and does something nasty if it is told to; also in the place of other user code, which
+//! says by [`TestWaker::called`] that it runs.
 //!
 //! Invariant: every `Waker` made here points to a `&'static TestWaker`; there is nothing to free, so a count that does not balance is
 //! a finding, never undefined behaviour.
@@ -8,7 +9,7 @@ use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use portable_atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Where foreign code runs when a waker is used.
+/// Where foreign code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callback {
     /// `Waker::wake`, by value.
@@ -19,11 +20,25 @@ pub enum Callback {
     Clone,
     /// The drop of a waker.
     Drop,
+    /// The clone of a value.
+    CloneValue,
+    /// The drop of a value.
+    DropValue,
+    /// A key is hashed.
+    Hash,
+    /// A key is compared with another.
+    Compare,
+    /// The drop of a key.
+    DropKey,
+    /// A function that says what becomes of a value.
+    Judge,
+    /// A function that is called if something happens.
+    Hook,
 }
 
 impl Callback {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Wake, Self::WakeByRef, Self::Clone, Self::Drop];
+    /// Those of a waker.
+    pub const OF_WAKERS: [Self; 4] = [Self::Wake, Self::WakeByRef, Self::Clone, Self::Drop];
 }
 
 /// What a hostile waker does, once, when the chosen callback is called while it is armed.
@@ -111,7 +126,7 @@ impl TestWaker {
     }
 
     /// Acts if it is armed for this callback.
-    fn called(&self, callback: Callback) {
+    pub fn called(&self, callback: Callback) {
         if let Some((chosen, act)) = self.hostile {
             if chosen == callback && self.armed.swap(false, Ordering::SeqCst) {
                 self.acted.fetch_add(1, Ordering::SeqCst);
