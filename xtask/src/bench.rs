@@ -1,4 +1,5 @@
 //! `cargo xtask bench`: the benches, a workspace of their own with their own lock file, since they build the peers, too.
+//! What comes out, rows and pictures, is in `target/ecluse`; what is measured, and how, is in `docs/benchmark.md`.
 
 use crate::{
     cargo::cargo,
@@ -8,10 +9,10 @@ use anyhow::{Context, Result, ensure};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only this group.
+    /// Only groups whose name contains this.
     #[arg(long)]
     group: Option<String>,
-    /// Few repetitions: shows that it runs, measures nothing.
+    /// Few turns, small crowds: shows that it runs.
     #[arg(long)]
     quick: bool,
     /// Passed on as they are.
@@ -44,8 +45,9 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     if args.quick {
         bench.arg("--quick");
     }
-    std::fs::create_dir_all(workspace::results())?;
-    let json = workspace::results().join("bench.json");
-    bench.arg("--json").arg(&json).args(&args.args);
+    bench
+        .arg("--out")
+        .arg(workspace::results())
+        .args(&args.args);
     Ok(bench.status().context("cannot run cargo")?.success())
 }

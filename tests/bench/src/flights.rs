@@ -1,284 +1,244 @@
 //! Single flights: one run, many results.
 //!
-//! | peer | used as its documents say |
-//! |---|---|
-//! | tokio `OnceCell`, async-lock `OnceCell` | `get_or_init` of a cell a flight; nothing is forgotten in them, so a new cell is made each time |
-//! | singleflight-async | `SingleFlight::work` |
-//! | quick_cache | `get_value_or_guard_async`; the guard is dropped, so that nothing is kept |
-//! | `Mutex<HashMap>` | insert and remove of the key: what a table made by hand cannot be below |
+//! Two cases of each, by what a flight is known by: a *cell*, which keeps its one value, and a *key* of
+//! a table. `Flight` and `Relay` have neither: they are beside the cells, which cannot be used again,
+//! and beside the tables, which do more.
 
-use std::{
-    cell::Cell,
-    collections::HashMap,
-    future::{Future, pending, poll_fn},
-    hint::black_box,
-    pin::{Pin, pin},
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll},
-};
+use std::{hint::black_box, pin::pin, sync::atomic::Ordering};
 
-use ecluse_core::{
-    Flight, Group, Once,
-    flight::{Relay, ToTurn},
-    wait::Wait,
-};
+use async_lock::OnceCell as AsyncLockCell;
+use async_once_cell::OnceCell as OnceCellOfFutures;
+use ecluse_core::{Once, StdMutex};
+use tokio::sync::OnceCell as TokioCell;
 
 use crate::{
-    measure::{Row, Turns},
-    peers::{now, poll},
-    waiters::{Crowd, size},
+    crowd::{Crowd, Gate, VALUE, leave, now, poll, size},
+    measure::{Case, Row, Turns},
+    peers::{
+        Answer, AsyncOnce, AsyncOnceCell, AsyncSingleflight, Claims, Filled, Groups, MapOfKeys,
+        Moka, OnceCell, OurFlight, QuickCache, Relays, RsSingleflight, SingleFlight,
+        SingleflightAsync, TokioOnce,
+    },
 };
 
-const OPERATIONS: usize = 20_000;
+const OPERATIONS: usize = 5_000;
 
-/// A call for a key that nobody else asks for.
-pub fn keyed(turns: Turns, rows: &mut Vec<Row>) {
-    let case = |implementation| ("keyed", "claim + release of a key", implementation, 0);
-    let mut one = |implementation, future, work: &mut dyn FnMut(u64)| {
-        let row = turns.row(case(implementation), future, OPERATIONS, || {
-            for key in 0..OPERATIONS as u64 {
-                work(black_box(key));
+/// Work of those who follow: never asked for.
+type Never = std::future::Pending<u64>;
+
+fn never() -> Never {
+    std::future::pending()
+}
+
+fn alone<S: SingleFlight>(case: &mut Case<'_>) {
+    let mut flights = S::new(OPERATIONS);
+    let future = size(|| flights.run(0, std::future::ready(VALUE)));
+    case.timed(S::NAME, future, move |watch| {
+        watch.lap(0, || {
+            for flight in 0..OPERATIONS {
+                let work = async { black_box(VALUE) };
+                assert!(now(flights.run(black_box(flight), work)).is(VALUE));
             }
         });
-        rows.push(row);
-    };
-
-    let group = Group::<u64, u64>::new();
-    let future = size(|| group.run(1, || async { 1 }));
-    one("ecluse Group", future, &mut |key| {
-        let _ = black_box(now(group.run(key, || async { key })));
-    });
-    let flight = Flight::<u64>::new();
-    let future = size(|| flight.run(|| async { 1 }));
-    one("ecluse Flight (no key)", future, &mut |key| {
-        let _ = black_box(now(flight.run(|| async { key })));
-    });
-    let map = Mutex::new(HashMap::new());
-    one("Mutex<HashMap>, floor", 0, &mut |key| {
-        map.lock().expect("unpoisoned").insert(key, ());
-        map.lock().expect("unpoisoned").remove(&key);
-    });
-    let flights = singleflight_async::SingleFlight::<u64, u64>::new();
-    let future = size(|| flights.work(1, || async { 1 }));
-    one("singleflight-async", future, &mut |key| {
-        black_box(now(flights.work(key, || async { key })));
-    });
-    let cache = quick_cache::sync::Cache::<u64, u64>::new(100);
-    let future = size(|| cache.get_value_or_guard_async(&1));
-    one("quick_cache guard", future, &mut |key| {
-        drop(black_box(now(cache.get_value_or_guard_async(&key))));
+        flights.forget(OPERATIONS);
     });
 }
 
-/// What a crowd waits for until the turn's leader may land.
-fn gate(open: &Cell<bool>) -> impl Future<Output = u64> + '_ {
-    poll_fn(|_| {
-        if open.get() {
-            Poll::Ready(7)
-        } else {
-            Poll::Pending
+/// A call for a key, or a cell, that nobody else asks for.
+pub fn keyed(turns: Turns, rows: &mut Vec<Row>) {
+    let mut case = Case::new("keyed", "a flight alone, at a key", 0, OPERATIONS);
+    let floor = MapOfKeys::default();
+    case.add(MapOfKeys::NAME, 0, move || {
+        for key in 0..OPERATIONS as u64 {
+            black_box(&floor).take_and_free(black_box(key));
         }
-    })
+    });
+    case.floor();
+    let claims = Claims::new();
+    case.add(Claims::NAME, 0, move || {
+        for key in 0..OPERATIONS as u64 {
+            black_box(&claims).take_and_free(black_box(key));
+        }
+    });
+    case.floor();
+    let cache = <QuickCache as SingleFlight>::new(0);
+    case.add(QuickCache::GUARD, 0, move || {
+        for key in 0..OPERATIONS as u64 {
+            black_box(&cache).claim_and_let_go(black_box(key));
+        }
+    });
+    alone::<Groups>(&mut case);
+    alone::<SingleflightAsync>(&mut case);
+    alone::<AsyncSingleflight>(&mut case);
+    alone::<RsSingleflight>(&mut case);
+    alone::<QuickCache>(&mut case);
+    alone::<Moka>(&mut case);
+    case.run(turns, rows);
+
+    let mut case = Case::new("keyed", "a flight alone, of a cell", 0, OPERATIONS);
+    alone::<OurFlight>(&mut case);
+    alone::<OnceCell>(&mut case);
+    alone::<TokioOnce>(&mut case);
+    alone::<AsyncOnce>(&mut case);
+    alone::<AsyncOnceCell>(&mut case);
+    case.run(turns, rows);
+}
+
+fn follow<S: SingleFlight>(case: &mut Case<'_>, n: usize, repeats: usize) {
+    let mut flights = S::new(repeats);
+    let future = size(|| flights.run(0, never()));
+    case.timed(S::NAME, future, move |watch| {
+        {
+            let mut crowd = Crowd::new(n);
+            watch.lap(0, || {
+                for flight in 0..repeats {
+                    Gate::set(false);
+                    let mut leader = pin!(flights.run(flight, Gate));
+                    assert!(poll(leader.as_mut()).is_pending());
+                    crowd.register(|| flights.run(flight, never()));
+                    Gate::set(true);
+                    assert!(poll(leader.as_mut()).is_ready());
+                    crowd.observe(|answer| answer.is(VALUE));
+                }
+            });
+        }
+        flights.forget(repeats);
+    });
+}
+
+fn follow_relay(case: &mut Case<'_>, n: usize, repeats: usize) {
+    let relays = Relays::new();
+    let future = size(|| relays.run());
+    case.timed(Relays::NAME, future, move |watch| {
+        let mut crowd = Crowd::new(n);
+        watch.lap(0, || {
+            for _ in 0..repeats {
+                relays.over.store(false, Ordering::Relaxed);
+                let mut driver = pin!(relays.run());
+                assert!(poll(driver.as_mut()).is_pending());
+                crowd.register(|| relays.run());
+                relays.over.store(true, Ordering::Relaxed);
+                assert!(poll(driver.as_mut()).is_ready());
+                crowd.observe(|answer| answer.is(VALUE));
+            }
+        });
+    });
 }
 
 /// Join n followers, land once, observe n.
 pub fn followers(turns: Turns, rows: &mut Vec<Row>) {
     for &n in turns.crowds {
         let repeats = (2_000 / n).max(1);
-        let open = Cell::new(false);
-        let case = |implementation| ("followers", "join + land + observe", implementation, n);
-
-        let flight = Flight::<u64>::new();
-        let mut crowd = Crowd::new(n);
-        let future = size_of::<Wait<ToTurn<&Flight<u64>>>>();
-        rows.push(turns.row(case("ecluse Flight"), future, n * repeats, || {
-            for _ in 0..repeats {
-                open.set(false);
-                let mut leader = pin!(flight.run(|| gate(&open)));
-                assert!(poll(leader.as_mut()).is_pending());
-                crowd.register(|| flight.run(pending::<u64>));
-                open.set(true);
-                assert!(poll(leader.as_mut()).is_ready());
-                crowd.observe();
-            }
-        }));
-
-        let group = Group::<u64, u64>::new();
-        let mut crowd = Crowd::new(n);
-        let future = size_of::<Wait<ToTurn<&Group<u64, u64>>>>();
-        rows.push(turns.row(case("ecluse Group"), future, n * repeats, || {
-            for _ in 0..repeats {
-                open.set(false);
-                let mut leader = pin!(group.run(5, || gate(&open)));
-                assert!(poll(leader.as_mut()).is_pending());
-                crowd.register(|| group.run(5, pending::<u64>));
-                open.set(true);
-                assert!(poll(leader.as_mut()).is_ready());
-                crowd.observe();
-            }
-        }));
-
-        let ready = AtomicBool::new(false);
-        let ready: &'static _ = Box::leak(Box::new(ready));
-        let relay = Relay::<Steps>::new();
-        let make = || Steps(ready);
-        let mut crowd = Crowd::new(n);
-        let future = size(|| relay.run(make));
-        rows.push(turns.row(case("ecluse Relay"), future, n * repeats, || {
-            for _ in 0..repeats {
-                ready.store(false, Ordering::Relaxed);
-                let mut driver = pin!(relay.run(make));
-                assert!(poll(driver.as_mut()).is_pending());
-                crowd.register(|| relay.run(make));
-                ready.store(true, Ordering::Relaxed);
-                assert!(poll(driver.as_mut()).is_ready());
-                crowd.observe();
-            }
-        }));
-
-        let work = || {
-            let cell = Once::<u64>::new();
-            open.set(false);
-            let mut crowd = Crowd::new(n);
-            let mut leader = pin!(cell.get_or_init(|| gate(&open)));
-            assert!(poll(leader.as_mut()).is_pending());
-            crowd.register(|| cell.get_or_init(pending::<u64>));
-            open.set(true);
-            assert!(poll(leader.as_mut()).is_ready());
-            crowd.observe();
-        };
-        let future = {
-            let cell = Once::<u64>::new();
-            size(|| cell.get_or_init(pending::<u64>))
-        };
-        rows.push(turns.row(case("ecluse Once"), future, n * repeats, || {
-            (0..repeats).for_each(|_| work());
-        }));
-
-        let work = || {
-            let cell = tokio::sync::OnceCell::<u64>::new();
-            open.set(false);
-            let mut crowd = Crowd::new(n);
-            let mut leader = pin!(cell.get_or_init(|| gate(&open)));
-            assert!(poll(leader.as_mut()).is_pending());
-            crowd.register(|| cell.get_or_init(pending::<u64>));
-            open.set(true);
-            assert!(poll(leader.as_mut()).is_ready());
-            crowd.observe();
-        };
-        let future = {
-            let cell = tokio::sync::OnceCell::<u64>::new();
-            size(|| cell.get_or_init(pending::<u64>))
-        };
-        rows.push(turns.row(case("tokio OnceCell"), future, n * repeats, || {
-            (0..repeats).for_each(|_| work());
-        }));
-
-        let work = || {
-            let cell = async_lock::OnceCell::<u64>::new();
-            open.set(false);
-            let mut crowd = Crowd::new(n);
-            let mut leader = pin!(cell.get_or_init(|| gate(&open)));
-            assert!(poll(leader.as_mut()).is_pending());
-            crowd.register(|| cell.get_or_init(pending::<u64>));
-            open.set(true);
-            assert!(poll(leader.as_mut()).is_ready());
-            crowd.observe();
-        };
-        let future = {
-            let cell = async_lock::OnceCell::<u64>::new();
-            size(|| cell.get_or_init(pending::<u64>))
-        };
-        rows.push(
-            turns.row(case("async-lock OnceCell"), future, n * repeats, || {
-                (0..repeats).for_each(|_| work());
-            }),
+        let mut case = Case::new(
+            "followers",
+            "of a cell: join + land + observe",
+            n,
+            n * repeats,
         );
+        follow::<OurFlight>(&mut case, n, repeats);
+        follow_relay(&mut case, n, repeats);
+        follow::<OnceCell>(&mut case, n, repeats);
+        follow::<TokioOnce>(&mut case, n, repeats);
+        follow::<AsyncOnce>(&mut case, n, repeats);
+        follow::<AsyncOnceCell>(&mut case, n, repeats);
+        case.run(turns, rows);
 
-        let flights = singleflight_async::SingleFlight::<u64, u64>::new();
-        let mut crowd = Crowd::new(n);
-        let future = size(|| flights.work(5, pending::<u64>));
-        rows.push(
-            turns.row(case("singleflight-async"), future, n * repeats, || {
-                for _ in 0..repeats {
-                    open.set(false);
-                    let mut leader = pin!(flights.work(5, || gate(&open)));
-                    assert!(poll(leader.as_mut()).is_pending());
-                    crowd.register(|| flights.work(5, pending::<u64>));
-                    open.set(true);
-                    assert!(poll(leader.as_mut()).is_ready());
-                    crowd.observe();
-                }
-            }),
+        let mut case = Case::new(
+            "followers",
+            "of a key: join + land + observe",
+            n,
+            n * repeats,
         );
+        follow::<Groups>(&mut case, n, repeats);
+        follow::<OurFlight>(&mut case, n, repeats);
+        follow_relay(&mut case, n, repeats);
+        follow::<SingleflightAsync>(&mut case, n, repeats);
+        follow::<AsyncSingleflight>(&mut case, n, repeats);
+        follow::<RsSingleflight>(&mut case, n, repeats);
+        follow::<QuickCache>(&mut case, n, repeats);
+        follow::<Moka>(&mut case, n, repeats);
+        case.run(turns, rows);
     }
 }
 
-/// A run with a name: over when it is told so.
-struct Steps(&'static AtomicBool);
-
-impl Future for Steps {
-    type Output = u64;
-
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u64> {
-        if self.0.load(Ordering::Relaxed) {
-            Poll::Ready(7)
-        } else {
-            Poll::Pending
+fn filled<F: Filled>(got: &mut Case<'_>) {
+    let cell = F::filled();
+    got.add(F::NAME, 0, move || {
+        for _ in 0..OPERATIONS {
+            black_box(black_box(&cell).get());
         }
-    }
+    });
+}
+
+fn filled_awaited<F: Filled>(case: &mut Case<'_>) {
+    let cell = F::filled();
+    let future = size(|| cell.get_or_make());
+    case.add(F::NAME, future, move || {
+        for _ in 0..OPERATIONS {
+            black_box(now(black_box(&cell).get_or_make()));
+        }
+    });
 }
 
 /// A value that is there.
 pub fn hit(turns: Turns, rows: &mut Vec<Row>) {
-    let case = |implementation| ("hit", "get of a value that is there", implementation, 0);
-    let mut one = |implementation, work: &mut dyn FnMut()| {
-        rows.push(turns.row(case(implementation), 0, OPERATIONS, || {
-            for _ in 0..OPERATIONS {
-                work();
-            }
-        }));
-    };
-    let once = Once::<u64>::from(1);
-    one("ecluse Once", &mut || {
-        black_box(black_box(&once).get());
-    });
-    let cell = tokio::sync::OnceCell::new_with(Some(1_u64));
-    one("tokio OnceCell", &mut || {
-        black_box(black_box(&cell).get());
-    });
-    let cell = async_lock::OnceCell::from(1_u64);
-    one("async-lock OnceCell", &mut || {
-        black_box(black_box(&cell).get());
-    });
-    one("ecluse Once, awaited", &mut || {
-        let _ = black_box(now(black_box(&once).get_or_init(pending::<u64>)));
+    let mut case = Case::new("hit", "get", 0, OPERATIONS);
+    filled::<Once<u64, StdMutex>>(&mut case);
+    filled::<TokioCell<u64>>(&mut case);
+    filled::<AsyncLockCell<u64>>(&mut case);
+    filled::<OnceCellOfFutures<u64>>(&mut case);
+    filled::<QuickCache>(&mut case);
+    filled::<Moka>(&mut case);
+    case.run(turns, rows);
+
+    let mut case = Case::new("hit", "get_or_init().await", 0, OPERATIONS);
+    filled_awaited::<Once<u64, StdMutex>>(&mut case);
+    filled_awaited::<TokioCell<u64>>(&mut case);
+    filled_awaited::<AsyncLockCell<u64>>(&mut case);
+    filled_awaited::<OnceCellOfFutures<u64>>(&mut case);
+    filled_awaited::<QuickCache>(&mut case);
+    filled_awaited::<Moka>(&mut case);
+    case.run(turns, rows);
+}
+
+fn leaves<S: SingleFlight>(case: &mut Case<'_>, n: usize) {
+    let flights: &'static S = Box::leak(Box::new(S::new(1)));
+    let mut leader = Box::pin(flights.run(0, never()));
+    assert!(poll(leader.as_mut()).is_pending());
+    let mut crowd = Crowd::new(n);
+    crowd.register(|| flights.run(0, never()));
+    let future = size(|| flights.run(0, never()));
+    // Followers first: nobody is to be promoted.
+    let stay = (crowd, leader);
+    case.add(S::NAME, future, move || {
+        let _ = &stay;
+        for _ in 0..OPERATIONS {
+            leave(flights.run(0, never()));
+        }
     });
 }
 
 /// With n followers queued, one more joins and leaves.
 pub fn cancel(turns: Turns, rows: &mut Vec<Row>) {
     for &n in turns.crowds {
-        let flight = Flight::<u64>::new();
-        let mut leader = pin!(flight.run(pending::<u64>));
-        assert!(poll(leader.as_mut()).is_pending());
-        let mut crowd = Crowd::new(n);
-        crowd.register(|| flight.run(pending::<u64>));
-        let future = size_of::<Wait<ToTurn<&Flight<u64>>>>();
-        rows.push(turns.row(
-            ("follower-cancel", "join + cancel", "ecluse Flight", n),
-            future,
-            OPERATIONS,
-            || {
-                for _ in 0..OPERATIONS {
-                    let wait = pin!(flight.run(pending::<u64>));
-                    assert!(poll(wait).is_pending());
-                }
-            },
-        ));
-        drop(crowd);
+        let mut case = Case::new("follower-cancel", "of a cell: join + cancel", n, OPERATIONS);
+        leaves::<OurFlight>(&mut case, n);
+        leaves::<OnceCell>(&mut case, n);
+        leaves::<TokioOnce>(&mut case, n);
+        leaves::<AsyncOnce>(&mut case, n);
+        leaves::<AsyncOnceCell>(&mut case, n);
+        case.run(turns, rows);
+
+        let mut case = Case::new("follower-cancel", "of a key: join + cancel", n, OPERATIONS);
+        leaves::<Groups>(&mut case, n);
+        leaves::<SingleflightAsync>(&mut case, n);
+        leaves::<AsyncSingleflight>(&mut case, n);
+        leaves::<RsSingleflight>(&mut case, n);
+        // (Its cost grows with the crowd: a turn would take minutes.)
+        if n <= 1_000 {
+            leaves::<QuickCache>(&mut case, n);
+        }
+        leaves::<Moka>(&mut case, n);
+        case.run(turns, rows);
     }
 }

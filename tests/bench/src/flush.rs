@@ -6,26 +6,11 @@ use std::{collections::HashMap, hint::black_box, sync::Mutex};
 use ecluse_core::flush::{FlushTable, GrowingFlushTable, Places, Table};
 
 use crate::{
-    measure::{Row, Turns},
-    peers::now,
+    crowd::now,
+    measure::{Case, Row, Turns},
 };
 
 const OPERATIONS: usize = 20_000;
-
-macro_rules! case {
-    ($turns:ident, $rows:ident, $case:literal, $implementation:literal, $size:expr, $body:expr) => {
-        $rows.push($turns.row(
-            ("flush", $case, $implementation, $size),
-            0,
-            OPERATIONS,
-            || {
-                for _ in 0..OPERATIONS {
-                    $body;
-                }
-            },
-        ));
-    };
-}
 
 fn begin_and_reply<P: Places<Tag = u16>>(table: &Table<P>) {
     let request = black_box(table).begin(1000).expect("room");
@@ -43,41 +28,36 @@ pub fn run(turns: Turns, rows: &mut Vec<Row>) {
     static FIXED: FlushTable<u16, 64> = FlushTable::new();
     static GROWING: GrowingFlushTable<u16> = GrowingFlushTable::new();
     let map = Mutex::new(HashMap::new());
+    let times = |work: &dyn Fn()| (0..OPERATIONS).for_each(|_| work());
     for others in [0, 16, 62] {
         let busy: Vec<_> = (0..others)
             .map(|tag| (FIXED.begin(tag), GROWING.begin(tag)))
             .collect();
         let others = usize::from(others);
-        case!(turns, rows, "begin + reply", "ecluse FlushTable", others, {
-            begin_and_reply(&FIXED);
+        let mut reply = Case::new("flush", "begin + reply", others, OPERATIONS);
+        reply.add("Mutex<HashMap>, floor", 0, || {
+            times(&|| {
+                let map = black_box(&map);
+                map.lock().expect("no panic").insert(1000_u16, ());
+                map.lock().expect("no panic").remove(&1000);
+            });
         });
-        case!(
-            turns,
-            rows,
-            "begin + reply",
-            "ecluse GrowingFlushTable",
-            others,
-            {
-                begin_and_reply(&GROWING);
-            }
-        );
-        case!(
-            turns,
-            rows,
-            "begin + flush + answer",
-            "ecluse FlushTable",
-            others,
-            {
-                begin_and_flush(&FIXED);
-            }
-        );
+        reply.floor();
+        reply.add("ecluse FlushTable", 0, || {
+            times(&|| begin_and_reply(&FIXED))
+        });
+        reply.add("ecluse GrowingFlushTable", 0, || {
+            times(&|| begin_and_reply(&GROWING));
+        });
+        reply.run(turns, rows);
+        let mut flush = Case::new("flush", "begin + flush + answer", others, OPERATIONS);
+        flush.add("ecluse FlushTable", 0, || {
+            times(&|| begin_and_flush(&FIXED))
+        });
+        flush.add("ecluse GrowingFlushTable", 0, || {
+            times(&|| begin_and_flush(&GROWING));
+        });
+        flush.run(turns, rows);
         drop(busy);
     }
-    case!(turns, rows, "insert + remove", "Mutex<HashMap>", 0, {
-        black_box(&map)
-            .lock()
-            .expect("no panic")
-            .insert(1000_u16, ());
-        black_box(&map).lock().expect("no panic").remove(&1000);
-    });
 }

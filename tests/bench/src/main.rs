@@ -1,19 +1,26 @@
-//! Figures as ratios: every row is timed in turns with one raw compare-and-swap plus swap on a
-//! static, in the same process, and reported as a multiple (`x`) of that.
+//! Every primitive beside its peers, in one process and one run. Figures are ratios: each
+//! implementation of a case takes its turn after another, each turn between two of one raw
+//! compare-and-swap plus swap on a static, and what is reported is a multiple (`x`) of that.
 //!
 //! The figures of a shared machine wander; a ratio of two loops that take turns every millisecond
-//! hardly does. The median of many turns is reported.
+//! hardly does. The median of many turns is reported, with its quartiles. `docs/benchmark.md` says how
+//! each peer is used, and where we are not first.
 
 use critical_section as _; // its `std` implementation
 
 mod channels;
+mod contended;
+mod crowd;
 mod flights;
 mod flush;
 mod heap;
 mod measure;
 mod peers;
 mod permits;
+mod picture;
 mod refresh;
+mod report;
+mod runtimes;
 mod tokens;
 mod tree;
 mod uncontended;
@@ -32,18 +39,19 @@ struct Args {
     /// Only groups whose name contains this.
     #[arg(long)]
     group: Option<String>,
-    /// Fewer turns, smaller crowds: figures good for a look.
+    /// Fewer turns, smaller crowds: shows that it runs.
     #[arg(long)]
     quick: bool,
-    /// Where to write the rows as JSON.
+    /// Where to write the rows (`bench.json`) and the pictures.
     #[arg(long)]
-    json: Option<PathBuf>,
+    out: Option<PathBuf>,
 }
 
 type Group = (&'static str, fn(Turns, &mut Vec<Row>));
 
 const GROUPS: &[Group] = &[
     ("uncontended", uncontended::run),
+    ("contended", contended::run),
     ("broadcast", waiters::broadcast),
     ("chain", waiters::chain),
     ("cancel-one", waiters::cancel),
@@ -57,43 +65,48 @@ const GROUPS: &[Group] = &[
     ("refresh", refresh::run),
     ("flush", flush::run),
     ("channels", channels::run),
+    ("runtimes", runtimes::run),
 ];
 
 fn main() -> Result<()> {
     let args = Args::parse();
     let wanted = args.group.as_deref().unwrap_or("");
-    let chosen: Vec<_> = GROUPS
-        .iter()
-        .filter(|(name, _)| name.contains(wanted))
-        .collect();
+    let names: Vec<_> = GROUPS.iter().map(|(name, _)| *name).collect();
     ensure!(
-        !chosen.is_empty(),
+        names.iter().any(|name| name.contains(wanted)),
         "no group contains {wanted:?}; there are: {}",
-        GROUPS.map_names()
+        names.join(", ")
     );
     let turns = Turns::new(args.quick);
     let mut rows = Vec::new();
-    for (name, run) in chosen {
+    for (name, run) in GROUPS.iter().filter(|(name, _)| name.contains(wanted)) {
         let start = rows.len();
         run(turns, &mut rows);
-        measure::print(name, &rows[start..]);
+        report::group(name, &rows[start..]);
     }
-    if let Some(path) = args.json {
-        fs::write(&path, serde_json::to_string_pretty(&rows)?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    let derived = report::derived(&rows);
+    for name in ["memory", "allocations"] {
+        let rows: Vec<Row> = derived
+            .iter()
+            .filter(|row| row.group == name)
+            .cloned()
+            .collect();
+        if !rows.is_empty() {
+            report::figures(name, &rows);
+        }
+    }
+    rows.extend(derived);
+    report::standing(&rows);
+    if let Some(out) = args.out {
+        fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+        let json = out.join("bench.json");
+        fs::write(&json, serde_json::to_string_pretty(&rows)?)
+            .with_context(|| format!("cannot write {}", json.display()))?;
+        for (name, text) in picture::all(&rows) {
+            let svg = out.join(format!("{name}.svg"));
+            fs::write(&svg, text).with_context(|| format!("cannot write {}", svg.display()))?;
+        }
+        println!("\nrows and pictures: {}", out.display());
     }
     Ok(())
-}
-
-trait Names {
-    fn map_names(&self) -> String;
-}
-
-impl Names for [Group] {
-    fn map_names(&self) -> String {
-        self.iter()
-            .map(|(name, _)| *name)
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
 }

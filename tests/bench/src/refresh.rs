@@ -12,8 +12,8 @@ use ecluse_core::{
 };
 
 use crate::{
-    measure::{Row, Turns},
-    peers::now,
+    crowd::{now, size},
+    measure::{Case, Row, Turns},
     tokens::{Aws, ByMutex, ByRwLock, Google},
 };
 
@@ -54,81 +54,72 @@ impl Clock for Still {
 }
 
 pub fn run(turns: Turns, rows: &mut Vec<Row>) {
-    rows.push(turns.row(
-        ("refresh", "one clock read", "std Instant", 0),
-        0,
-        OPERATIONS,
-        || {
-            for _ in 0..OPERATIONS {
-                black_box(System.now());
-            }
-        },
-    ));
-    hits(turns, rows, "hit, a number, net", 7_u64, Still);
-    hits(
-        turns,
-        rows,
-        "hit, an Arc<str>, net",
-        Arc::<str>::from("secret"),
-        Still,
-    );
-    hits(turns, rows, "hit, a number", 7_u64, System);
-    hits(
-        turns,
-        rows,
-        "hit, an Arc<str>",
-        Arc::<str>::from("secret"),
-        System,
-    );
+    let secret = Arc::<str>::from("secret");
+    hits(turns, rows, "a number, net", 7_u64, Still);
+    hits(turns, rows, "an Arc<str>, net", secret.clone(), Still);
+    hits(turns, rows, "a number", 7_u64, System);
+    hits(turns, rows, "an Arc<str>", secret, System);
 }
 
-fn hits<T, C>(turns: Turns, rows: &mut Vec<Row>, case: &'static str, token: T, clock: C)
+fn each<'a>(case: &mut Case<'a>, name: &'static str, future: usize, mut work: impl FnMut() + 'a) {
+    case.add(name, future, move || {
+        for _ in 0..OPERATIONS {
+            work();
+        }
+    });
+}
+
+fn hits<T, C>(turns: Turns, rows: &mut Vec<Row>, what: &str, token: T, clock: C)
 where
     T: Clone + 'static,
     C: Clock + Copy,
 {
-    let mut one = |implementation, work: &mut dyn FnMut()| {
-        let place = ("refresh", case, implementation, 0);
-        rows.push(turns.row(place, 0, OPERATIONS, || {
-            for _ in 0..OPERATIONS {
-                work();
-            }
-        }));
-    };
     let unneeded = || async { unreachable!("the token is valid") };
     let refresher = Refresher::<T, (), C>::new(clock, Policy::new());
     let mint = || async { Ok(Minted::expires_in(token.clone(), LIFE)) };
     assert!(now(refresher.get(mint)).is_ok());
-
     let mut reader = Reader::new(&refresher);
     assert!(now(reader.get(unneeded)).is_ok());
-    one("ecluse Reader, peek", &mut || {
-        black_box(black_box(&reader).peek());
-    });
-    one("ecluse Reader, get().await", &mut || {
-        let _ = black_box(now(black_box(&mut reader).get(unneeded)));
-    });
-    one("ecluse &Refresher, peek", &mut || {
-        black_box(black_box(&refresher).peek());
-    });
-    one("ecluse &Refresher, get().await", &mut || {
-        let _ = black_box(now(black_box(&refresher).get(unneeded)));
-    });
     let expires = clock.after(clock.now(), LIFE);
     let aws = Aws::new(token.clone(), expires, clock);
-    one("async RwLock (AWS's shape)", &mut || {
-        black_box(now(black_box(&aws).get()));
-    });
     let google = Google::new(token.clone(), expires, clock);
-    one("watch (Google's shape)", &mut || {
+    let by_mutex = ByMutex::new(token.clone(), expires, clock);
+    let by_lock = ByRwLock::new(token, expires, clock);
+
+    let mut case = Case::new("refresh", format!("look, {what}"), 0, OPERATIONS);
+    each(&mut case, "one clock read, floor", 0, || {
+        black_box(clock.now());
+    });
+    case.floor();
+    each(&mut case, "ecluse Reader", 0, || {
+        black_box(black_box(&reader).peek());
+    });
+    each(&mut case, "ecluse &Refresher", 0, || {
+        black_box(black_box(&refresher).peek());
+    });
+    each(&mut case, "watch (Google's shape)", 0, || {
         black_box(black_box(&google).get());
     });
-    let by_hand = ByMutex::new(token.clone(), expires, clock);
-    one("std Mutex, by hand", &mut || {
-        black_box(black_box(&by_hand).get());
+    each(&mut case, "std Mutex, by hand", 0, || {
+        black_box(black_box(&by_mutex).get());
     });
-    let by_hand = ByRwLock::new(token, expires, clock);
-    one("std RwLock, by hand", &mut || {
-        black_box(black_box(&by_hand).get());
+    each(&mut case, "std RwLock, by hand", 0, || {
+        black_box(black_box(&by_lock).get());
     });
+    case.run(turns, rows);
+
+    let mut case = Case::new("refresh", format!("get().await, {what}"), 0, OPERATIONS);
+    let future = size_of_val(&reader.get(unneeded));
+    each(&mut case, "ecluse Reader", future, || {
+        let _ = black_box(now(black_box(&mut reader).get(unneeded)));
+    });
+    let future = size(|| refresher.get(unneeded));
+    each(&mut case, "ecluse &Refresher", future, || {
+        let _ = black_box(now(black_box(&refresher).get(unneeded)));
+    });
+    let future = size(|| aws.get());
+    each(&mut case, "async RwLock (AWS's shape)", future, || {
+        black_box(now(black_box(&aws).get()));
+    });
+    case.run(turns, rows);
 }

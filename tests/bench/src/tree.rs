@@ -16,11 +16,12 @@ use ecluse_core::{
     Cx, Root, Scope, StdMutex,
     cancel::{CancelWait, Kind},
 };
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::sync::WaitForCancellationFuture;
 
 use crate::{
-    measure::{Laps, Row, Turns},
-    peers::poll,
+    crowd::poll,
+    measure::{Case, Rival, Row, Turns},
+    peers::Token as CancellationToken,
 };
 
 const GROUP: &str = "tree";
@@ -83,59 +84,52 @@ impl<R> Grove<R> {
     }
 }
 
+fn case<'a>(phases: &[&str], n: usize, operations: usize) -> Case<'a> {
+    let phases = phases.iter().map(|phase| (*phase).into()).collect();
+    Case::of_phases(GROUP, phases, n, operations)
+}
+
 /// n waits for one scope.
 fn waiters(turns: Turns, n: usize, rows: &mut Vec<Row>) {
-    const CASES: [&str; 3] = [
+    let all = n * repeats(n);
+    let phases = [
         "register a waiter",
         "cancel, a waiter",
         "observe + drop a waiter",
     ];
-    let all = n * repeats(n);
+    let mut case = case(&phases, n, all);
 
     let mut room: Room<CancelWait<'_, StdMutex>> = Room::new(all);
     let size = size_of::<CancelWait<'_, StdMutex>>();
-    rows.extend(turns.phases(
-        (GROUP, "ecluse Root", n),
-        CASES,
-        size,
-        all,
-        |laps: &mut Laps<3>| {
-            let grove = Grove::new(n, Root::<StdMutex>::new);
-            laps.lap(0, || {
-                room.fill(
-                    |place| grove.of(place).cx().cancelled(),
-                    |wait| assert!(poll(wait).is_pending()),
-                )
-            });
-            laps.lap(1, || {
-                grove
-                    .roots
-                    .iter()
-                    .for_each(|root| assert!(root.cancel(Kind::Explicit)))
-            });
-            laps.lap(2, || observe(&mut room));
-        },
-    ));
+    case.timed("ecluse Root", size, move |watch| {
+        let grove = Grove::new(n, Root::<StdMutex>::new);
+        watch.lap(0, || {
+            room.fill(
+                |place| grove.of(place).cx().cancelled(),
+                |wait| assert!(poll(wait).is_pending()),
+            )
+        });
+        watch.lap(1, || {
+            let cancel = |root: &Root<StdMutex>| assert!(root.cancel(Kind::Explicit));
+            grove.roots.iter().for_each(cancel)
+        });
+        watch.lap(2, || observe(&mut room));
+    });
 
     let mut room: Room<WaitForCancellationFuture<'_>> = Room::new(all);
     let size = size_of::<WaitForCancellationFuture<'_>>();
-    rows.extend(turns.phases(
-        (GROUP, "tokio-util token", n),
-        CASES,
-        size,
-        all,
-        |laps: &mut Laps<3>| {
-            let grove = Grove::new(n, CancellationToken::new);
-            laps.lap(0, || {
-                room.fill(
-                    |place| grove.of(place).cancelled(),
-                    |wait| assert!(poll(wait).is_pending()),
-                )
-            });
-            laps.lap(1, || grove.roots.iter().for_each(CancellationToken::cancel));
-            laps.lap(2, || observe(&mut room));
-        },
-    ));
+    case.timed("tokio-util token", size, move |watch| {
+        let grove = Grove::new(n, CancellationToken::new);
+        watch.lap(0, || {
+            room.fill(
+                |place| grove.of(place).cancelled(),
+                |wait| assert!(poll(wait).is_pending()),
+            )
+        });
+        watch.lap(1, || grove.roots.iter().for_each(CancellationToken::cancel));
+        watch.lap(2, || observe(&mut room));
+    });
+    case.run(turns, rows);
 }
 
 fn observe<F: Future>(room: &mut Room<F>) {
@@ -150,91 +144,58 @@ fn observe<F: Future>(room: &mut Room<F>) {
 
 /// n children of one scope.
 fn children(turns: Turns, n: usize, rows: &mut Vec<Row>) {
-    const CASES: [&str; 3] = ["make a child", "cancel, a child", "drop a child"];
     let all = n * repeats(n);
+    let mut dead = case(&["make a child", "cancel, a child", "drop a child"], n, all);
 
     let mut room: Room<Scope<'_, StdMutex>> = Room::new(all);
     let size = size_of::<Scope<'_, StdMutex>>();
-    rows.extend(turns.phases(
-        (GROUP, "ecluse Scope", n),
-        CASES,
-        size,
-        all,
-        |laps: &mut Laps<3>| {
-            let grove = Grove::new(n, Root::<StdMutex>::new);
-            let enter = |scope: Pin<&mut Scope<'_, StdMutex>>| {
-                black_box(scope.as_ref().enter());
-            };
-            laps.lap(0, || room.fill(|place| grove.of(place).cx().child(), enter));
-            laps.lap(1, || {
-                grove
-                    .roots
-                    .iter()
-                    .for_each(|root| assert!(root.cancel(Kind::Explicit)))
-            });
-            laps.lap(2, || room.clear());
-        },
-    ));
+    dead.timed("ecluse Scope", size, move |watch| {
+        let grove = Grove::new(n, Root::<StdMutex>::new);
+        let enter = |scope: Pin<&mut Scope<'_, StdMutex>>| {
+            black_box(scope.as_ref().enter());
+        };
+        watch.lap(0, || room.fill(|place| grove.of(place).cx().child(), enter));
+        watch.lap(1, || {
+            let cancel = |root: &Root<StdMutex>| assert!(root.cancel(Kind::Explicit));
+            grove.roots.iter().for_each(cancel)
+        });
+        watch.lap(2, || room.clear());
+    });
 
     let mut room: Room<CancellationToken> = Room::new(all);
     let size = size_of::<CancellationToken>();
-    rows.extend(turns.phases(
-        (GROUP, "tokio-util child token", n),
-        CASES,
-        size,
-        all,
-        |laps: &mut Laps<3>| {
-            let grove = Grove::new(n, CancellationToken::new);
-            laps.lap(0, || {
-                room.fill(
-                    |place| grove.of(place).child_token(),
-                    |child| {
-                        black_box(child);
-                    },
-                )
-            });
-            laps.lap(1, || grove.roots.iter().for_each(CancellationToken::cancel));
-            laps.lap(2, || room.clear());
-        },
-    ));
+    dead.timed("tokio-util child token", size, move |watch| {
+        let grove = Grove::new(n, CancellationToken::new);
+        let look = |child: Pin<&mut CancellationToken>| {
+            black_box(child);
+        };
+        watch.lap(0, || room.fill(|place| grove.of(place).child_token(), look));
+        watch.lap(1, || grove.roots.iter().for_each(CancellationToken::cancel));
+        watch.lap(2, || room.clear());
+    });
+    dead.run(turns, rows);
 
     // Live ones: what a short child costs under a scope that goes on.
-    let cases = ["make + drop a live child"];
+    const OPERATIONS: usize = 10_000;
     let root = Root::<StdMutex>::new();
-    let mut room: Room<Scope<'_, StdMutex>> = Room::new(n);
-    room.fill(|_| root.cx().child(), |scope| _ = scope.as_ref().enter());
-    rows.extend(turns.phases(
-        (GROUP, "ecluse Scope", n),
-        cases,
-        0,
-        20_000,
-        |laps: &mut Laps<1>| {
-            laps.lap(0, || {
-                for _ in 0..20_000 {
-                    let scope = std::pin::pin!(root.cx().child());
-                    black_box(scope.as_ref().enter());
-                }
-            });
-        },
-    ));
-    drop(room);
-
+    let mut scopes: Room<Scope<'_, StdMutex>> = Room::new(n);
+    scopes.fill(|_| root.cx().child(), |scope| _ = scope.as_ref().enter());
     let token = CancellationToken::new();
-    let mut room: Room<CancellationToken> = Room::new(n);
-    room.fill(|_| token.child_token(), |_| ());
-    rows.extend(turns.phases(
-        (GROUP, "tokio-util child token", n),
-        cases,
-        0,
-        20_000,
-        |laps: &mut Laps<1>| {
-            laps.lap(0, || {
-                for _ in 0..20_000 {
-                    black_box(token.child_token());
-                }
-            });
-        },
-    ));
+    let mut tokens: Room<CancellationToken> = Room::new(n);
+    tokens.fill(|_| token.child_token(), |_| ());
+    let mut live = case(&["make + drop a live child"], n, OPERATIONS);
+    live.add("ecluse Scope", 0, || {
+        for _ in 0..OPERATIONS {
+            let scope = std::pin::pin!(root.cx().child());
+            black_box(scope.as_ref().enter());
+        }
+    });
+    live.add("tokio-util child token", 0, || {
+        for _ in 0..OPERATIONS {
+            black_box(token.child_token());
+        }
+    });
+    live.run(turns, rows);
 }
 
 /// The question, with nothing else going on.
@@ -243,25 +204,20 @@ fn looks(turns: Turns, rows: &mut Vec<Row>) {
     let root = Root::<StdMutex>::new();
     let scope = std::pin::pin!(root.cx().child());
     let cx = scope.as_ref().enter();
-    rows.push(
-        turns.row((GROUP, "is_cancelled", "ecluse Scope", 1), 0, LOOKS, || {
-            for _ in 0..LOOKS {
-                assert!(!black_box(black_box(cx).is_cancelled()));
-            }
-        }),
-    );
     let parent = CancellationToken::new();
     let token = parent.child_token();
-    rows.push(turns.row(
-        (GROUP, "is_cancelled", "tokio-util child token", 1),
-        0,
-        LOOKS,
-        || {
-            for _ in 0..LOOKS {
-                assert!(!black_box(black_box(&token).is_cancelled()));
-            }
-        },
-    ));
+    let mut case = case(&["is_cancelled"], 1, LOOKS);
+    case.add("ecluse Scope", 0, || {
+        for _ in 0..LOOKS {
+            assert!(!black_box(black_box(cx).is_cancelled()));
+        }
+    });
+    case.add("tokio-util child token", 0, || {
+        for _ in 0..LOOKS {
+            assert!(!black_box(black_box(&token).is_cancelled()));
+        }
+    });
+    case.run(turns, rows);
 }
 
 /// The longest that the question takes, asked of the parent, while another thread cancels 10^6
@@ -300,20 +256,27 @@ fn looks_during_a_cancel(rows: &mut Vec<Row>) {
         let mut rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| one()).collect();
         rounds.sort_by(|one, two| one.0.total_cmp(&two.0));
         let (longest, took) = rounds[0];
+        let percent = longest / took * 100.0;
         rows.push(Row {
             group: GROUP,
-            case: "longest look in a cancel (x: %)",
+            case: "longest look in a cancel (x: %)".into(),
             implementation,
             n: CHILDREN,
-            x: longest / took * 100.0,
+            x: percent,
+            x_low: percent,
+            x_high: percent,
             ns: longest,
             heap_bytes: 0.0,
+            allocations: 0.0,
             future_bytes: 0,
+            floor: false,
+            rival: None,
         });
+        percent
     };
 
     let mut room: Room<Scope<'_, StdMutex>> = Room::new(CHILDREN);
-    best(
+    let ours = best(
         "ecluse Scope",
         Box::new(move || {
             let root = Root::<StdMutex>::new();
@@ -328,7 +291,7 @@ fn looks_during_a_cancel(rows: &mut Vec<Row>) {
             times
         }),
     );
-    best(
+    let theirs = best(
         "tokio-util child token",
         Box::new(|| {
             let token = CancellationToken::new();
@@ -339,4 +302,7 @@ fn looks_during_a_cancel(rows: &mut Vec<Row>) {
             times
         }),
     );
+    if let [.., row, _] = &mut rows[..] {
+        row.rival = Some(Rival::new("tokio-util child token", vec![ours / theirs]));
+    }
 }

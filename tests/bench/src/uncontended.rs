@@ -5,107 +5,126 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use ecluse_core::{AcquireOutcome, CriticalSection, Handoff, Line, Local, Revocable, Slot};
-
 use crate::{
-    measure::{Row, Turns},
-    peers::now,
+    crowd::{now, size},
+    measure::{Case, Row, Turns},
+    peers::{
+        AsyncMutex, BareSlot, CriticalSlot, EmbassyBareMutex, EmbassyCriticalMutex, GiveBack,
+        IntrusiveLocalMutex, IntrusiveMutex, LineLock, Lock, MaitakeMutex, OperationLine, Signal,
+        SlotBarging, SlotLock, SlotRevocable, StdMutex, TokioMutex,
+    },
 };
 
+const GROUP: &str = "uncontended";
 const OPERATIONS: usize = 20_000;
 
-macro_rules! case {
-    ($turns:ident, $rows:ident, $case:literal, $implementation:literal, $body:expr) => {
-        $rows.push($turns.row(
-            ("uncontended", $case, $implementation, 0),
-            0,
-            OPERATIONS,
-            || {
-                for _ in 0..OPERATIONS {
-                    $body;
-                }
-            },
-        ));
-    };
+fn tried<L: Lock>(case: &mut Case<'_>) {
+    let lock = L::new();
+    case.add(L::NAME, 0, move || {
+        for _ in 0..OPERATIONS {
+            if let Some(held) = black_box(&lock).try_lock() {
+                held.give_back();
+            }
+        }
+    });
+}
+
+fn dropped<L: Lock>(case: &mut Case<'_>) {
+    let lock = L::new();
+    case.add(L::NAME, 0, move || {
+        for _ in 0..OPERATIONS {
+            drop(black_box(&lock).try_lock());
+        }
+    });
+}
+
+fn awaited<L: Lock>(case: &mut Case<'_>) {
+    let lock = L::new();
+    let future = size(|| lock.lock());
+    case.add(L::NAME, future, move || {
+        for _ in 0..OPERATIONS {
+            now(black_box(&lock).lock()).give_back();
+        }
+    });
 }
 
 pub fn run(turns: Turns, rows: &mut Vec<Row>) {
     static RAW: AtomicUsize = AtomicUsize::new(0);
-    case!(turns, rows, "claim + release", "raw CAS + swap", {
-        let _ = black_box(RAW.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed));
-        black_box(RAW.swap(0, Ordering::Release))
-    });
-    static SLOT: Slot = Slot::new();
-    case!(turns, rows, "claim + release", "ecluse Slot", {
-        if let Ok(claim) = black_box(&SLOT).try_claim() {
-            claim.release();
+    let case = |name: &str| Case::new(GROUP, name, 0, OPERATIONS);
+
+    let mut threads = case("claim + release");
+    threads.add("raw CAS + swap, floor", 0, || {
+        for _ in 0..OPERATIONS {
+            let _ = black_box(RAW.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed));
+            black_box(RAW.swap(0, Ordering::Release));
         }
     });
-    case!(turns, rows, "claim + drop", "ecluse Slot", {
-        drop(black_box(&SLOT).try_claim())
+    threads.floor();
+    let std = StdMutex::new();
+    threads.add(StdMutex::NAME, 0, move || {
+        for _ in 0..OPERATIONS {
+            black_box(&std).lock().give_back();
+        }
     });
-    static CRITICAL: Slot<Handoff, CriticalSection> = Slot::new();
-    case!(
-        turns,
-        rows,
-        "claim + release",
-        "ecluse Slot, critical section",
-        {
-            if let Ok(claim) = black_box(&CRITICAL).try_claim() {
-                claim.release();
+    threads.floor();
+    tried::<SlotLock>(&mut threads);
+    tried::<SlotRevocable>(&mut threads);
+    let line = LineLock::new();
+    threads.add(<LineLock as Signal>::NAME, 0, move || {
+        for _ in 0..OPERATIONS {
+            if let Some(token) = black_box(&line).try_lock() {
+                token.give_back();
             }
         }
-    );
-    static REVOCABLE: Slot<Revocable> = Slot::new();
-    case!(turns, rows, "claim + release", "ecluse Slot, revocable", {
-        if let Ok(claim) = black_box(&REVOCABLE).try_claim() {
-            claim.release();
+    });
+    tried::<TokioMutex>(&mut threads);
+    tried::<AsyncMutex>(&mut threads);
+    tried::<MaitakeMutex>(&mut threads);
+    tried::<IntrusiveMutex>(&mut threads);
+    let line = OperationLine::new();
+    threads.add(OperationLine::NAME, 0, move || {
+        for _ in 0..OPERATIONS {
+            drop(black_box(&line).try_lock());
         }
     });
-    let local = Slot::<Handoff, Local>::new();
-    case!(turns, rows, "claim + release", "ecluse Slot, local", {
-        if let Ok(claim) = black_box(&local).try_claim() {
-            claim.release();
-        }
-    });
-    case!(turns, rows, "claim().await + release", "ecluse Slot", {
-        if let Ok(claim) = now(black_box(&SLOT).claim()) {
-            claim.release();
-        }
-    });
-    static LINE: Line = Line::new();
-    case!(turns, rows, "claim + release", "ecluse Line", {
-        if let AcquireOutcome::Success(token) = black_box(&LINE).try_acquire_token() {
-            token.release();
-        }
-    });
+    threads.run(turns, rows);
 
-    let mutex = std::sync::Mutex::new(());
-    case!(
-        turns,
-        rows,
-        "claim + release",
-        "std Mutex",
-        drop(black_box(&mutex).lock())
-    );
-    let mutex = tokio::sync::Mutex::const_new(());
-    case!(
-        turns,
-        rows,
-        "claim + release",
-        "tokio Mutex",
-        drop(black_box(&mutex).try_lock())
-    );
-    let mutex = async_lock::Mutex::new(());
-    case!(
-        turns,
-        rows,
-        "claim + release",
-        "async-lock Mutex",
-        drop(black_box(&mutex).try_lock())
-    );
-    let line = operation_queue::line_token::Line::new();
-    case!(turns, rows, "claim + release", "operation-queue Line", {
-        drop(now(black_box(&line).try_acquire_token()))
-    });
+    let mut drops = case("claim + drop");
+    dropped::<SlotLock>(&mut drops);
+    dropped::<SlotRevocable>(&mut drops);
+    dropped::<TokioMutex>(&mut drops);
+    dropped::<AsyncMutex>(&mut drops);
+    dropped::<MaitakeMutex>(&mut drops);
+    dropped::<IntrusiveMutex>(&mut drops);
+    drops.run(turns, rows);
+
+    let mut waits = case("claim().await + release");
+    awaited::<SlotLock>(&mut waits);
+    awaited::<SlotBarging>(&mut waits);
+    awaited::<SlotRevocable>(&mut waits);
+    awaited::<TokioMutex>(&mut waits);
+    awaited::<AsyncMutex>(&mut waits);
+    awaited::<MaitakeMutex>(&mut waits);
+    awaited::<IntrusiveMutex>(&mut waits);
+    waits.run(turns, rows);
+
+    let mut critical = case("claim + release, critical section");
+    tried::<CriticalSlot>(&mut critical);
+    tried::<EmbassyCriticalMutex>(&mut critical);
+    critical.run(turns, rows);
+    let mut critical = case("claim().await + release, critical section");
+    awaited::<CriticalSlot>(&mut critical);
+    awaited::<EmbassyCriticalMutex>(&mut critical);
+    critical.run(turns, rows);
+
+    let mut local = case("claim + release, one thread");
+    tried::<BareSlot>(&mut local);
+    tried::<EmbassyBareMutex>(&mut local);
+    tried::<IntrusiveLocalMutex>(&mut local);
+    local.run(turns, rows);
+    let mut local = case("claim().await + release, one thread");
+    awaited::<BareSlot>(&mut local);
+    awaited::<EmbassyBareMutex>(&mut local);
+    awaited::<IntrusiveLocalMutex>(&mut local);
+    local.run(turns, rows);
 }

@@ -1,279 +1,204 @@
-//! One holder and a crowd: register, wake and observe a waiter; cancel one of many.
-//!
-//! Futures lie side by side in one allocation that is made before the clock starts, as they would
-//! inside their tasks.
+//! One holder and a crowd: register, wake and observe a waiter; hand on from one to the next; cancel
+//! one of many; poll one again.
 
-use std::{hint::black_box, mem::size_of_val, pin::Pin};
-
-use ecluse_core::{AcquireOutcome, Handoff, Line, Slot};
-use event_listener::Event;
-use tokio::sync::Notify;
+use std::hint::black_box;
 
 use crate::{
-    measure::{Row, Turns},
-    peers::poll,
+    crowd::{Crowd, leave, poll, size},
+    measure::{Case, Row, Turns},
+    peers::{
+        AsyncMutex, BareSlot, EmbassyBareMutex, GiveBack, IntrusiveEvent, IntrusiveLocalMutex,
+        IntrusiveMutex, LineLock, Listeners, Lock, MaitakeMutex, MaitakeQueue, OperationLine,
+        Released, Signal, SlotLock, TokioMutex, TokioNotify, TokioWatch,
+    },
 };
 
-/// Room for `n` futures that are made, polled and dropped in place.
-pub struct Crowd<F> {
-    room: Vec<Option<F>>,
-}
+const OPERATIONS: usize = 10_000;
 
-impl<F: Future> Crowd<F> {
-    pub fn new(n: usize) -> Self {
-        Self {
-            room: (0..n).map(|_| None).collect(),
-        }
-    }
-
-    fn all(&mut self) -> impl Iterator<Item = Pin<&mut Option<F>>> {
-        // SAFETY: Validity: the vector is not grown, and its futures are dropped in place.
-        // Aliasing: one reference to each at a time.
-        self.room
-            .iter_mut()
-            .map(|place| unsafe { Pin::new_unchecked(place) })
-    }
-
-    pub fn register(&mut self, make: impl Fn() -> F) {
-        for mut place in self.all() {
-            place.set(Some(make()));
-            let _ = black_box(poll(place.as_pin_mut().expect("just made")));
-        }
-    }
-
-    pub fn observe(&mut self) {
-        for mut place in self.all() {
-            let ready = poll(place.as_mut().as_pin_mut().expect("registered"));
-            assert!(ready.is_ready());
-            drop(black_box(ready));
-            place.set(None);
-        }
-    }
-}
-
-pub fn size<F>(make: impl FnOnce() -> F) -> usize {
-    size_of_val(&make())
+fn told<S: Signal>(case: &mut Case<'_>, n: usize, repeats: usize) {
+    let signal = S::new();
+    let held = signal.hold();
+    let future = size(|| signal.wait());
+    held.give_back();
+    case.timed(S::NAME, future, move |watch| {
+        let mut crowd = Crowd::new(n);
+        watch.lap(0, || {
+            for _ in 0..repeats {
+                let held = signal.hold();
+                crowd.register(|| signal.wait());
+                held.give_back();
+                crowd.observe(|_| true);
+            }
+        });
+    });
 }
 
 /// Register n waiters, release once, observe n.
 pub fn broadcast(turns: Turns, rows: &mut Vec<Row>) {
     for &n in turns.crowds {
         let repeats = (2_000 / n).max(1);
-        let case = |implementation| ("broadcast", "register + wake + observe", implementation, n);
-
-        let line = Line::<ecluse_core::StdMutex>::new();
-        let make = || match line.try_acquire_token() {
-            AcquireOutcome::Failure(wait) => wait,
-            AcquireOutcome::Success(_) => unreachable!("held"),
-        };
-        let token = || line.try_acquire_token().success().expect("free");
-        let mut crowd = Crowd::new(n);
-        let held = token();
-        let future = size(make);
-        drop(held);
-        rows.push(turns.row(case("ecluse Line"), future, n * repeats, || {
-            for _ in 0..repeats {
-                let held = token();
-                crowd.register(make);
-                held.release();
-                crowd.observe();
-            }
-        }));
-
-        let slot = Slot::<Handoff>::new();
-        let mut crowd = Crowd::new(n);
-        let future = size(|| slot.released());
-        rows.push(
-            turns.row(case("ecluse Slot::released"), future, n * repeats, || {
-                for _ in 0..repeats {
-                    let held = slot.try_claim().expect("free");
-                    crowd.register(|| slot.released());
-                    held.release();
-                    crowd.observe();
-                }
-            }),
-        );
-
-        let notify = Notify::new();
-        let mut crowd = Crowd::new(n);
-        let future = size(|| notify.notified());
-        rows.push(turns.row(case("tokio Notify"), future, n * repeats, || {
-            for _ in 0..repeats {
-                crowd.register(|| notify.notified());
-                notify.notify_waiters();
-                crowd.observe();
-            }
-        }));
-
-        let event = Event::new();
-        let mut crowd = Crowd::new(n);
-        let future = size(|| event.listen());
-        rows.push(turns.row(case("event-listener"), future, n * repeats, || {
-            for _ in 0..repeats {
-                crowd.register(|| event.listen());
-                event.notify(usize::MAX);
-                crowd.observe();
-            }
-        }));
-
-        let line = operation_queue::line_token::Line::new();
-        let mut crowd = Crowd::new(n);
-        use operation_queue::line_token::AcquireOutcome as Theirs;
-        let make = || match crate::peers::now(line.try_acquire_token()) {
-            Theirs::Failure(wait) => wait,
-            Theirs::Success(_) => unreachable!("held"),
-        };
-        let held = crate::peers::now(line.try_acquire_token());
-        let future = size(make);
-        drop(held);
-        rows.push(
-            turns.row(case("operation-queue Line"), future, n * repeats, || {
-                for _ in 0..repeats {
-                    let held = crate::peers::now(line.try_acquire_token());
-                    crowd.register(make);
-                    drop(held);
-                    crowd.observe();
-                }
-            }),
-        );
+        let mut case = Case::new("broadcast", "register + wake + observe", n, n * repeats);
+        told::<LineLock>(&mut case, n, repeats);
+        told::<Released>(&mut case, n, repeats);
+        told::<TokioNotify>(&mut case, n, repeats);
+        told::<TokioWatch>(&mut case, n, repeats);
+        told::<Listeners>(&mut case, n, repeats);
+        told::<MaitakeQueue>(&mut case, n, repeats);
+        told::<IntrusiveEvent>(&mut case, n, repeats);
+        told::<OperationLine>(&mut case, n, repeats);
+        case.run(turns, rows);
     }
+}
+
+fn handed_on<L: Lock>(case: &mut Case<'_>, n: usize, repeats: usize) {
+    let lock = L::new();
+    let future = size(|| lock.lock());
+    case.timed(L::NAME, future, move |watch| {
+        let mut crowd = Crowd::new(n);
+        watch.lap(0, || {
+            for _ in 0..repeats {
+                let held = lock.try_lock().expect("free");
+                crowd.register(|| lock.lock());
+                held.give_back();
+                crowd.observe(|held| {
+                    held.give_back();
+                    true
+                });
+            }
+        });
+    });
 }
 
 /// Register n claimers; the claim goes through all of them, one by one.
 pub fn chain(turns: Turns, rows: &mut Vec<Row>) {
     for &n in turns.crowds {
         let repeats = (2_000 / n).max(1);
-        let case = |implementation| ("chain", "register + hand on + observe", implementation, n);
-
-        let slot = Slot::<Handoff>::new();
-        let mut crowd = Crowd::new(n);
-        let future = size(|| slot.claim());
-        rows.push(turns.row(case("ecluse Slot"), future, n * repeats, || {
-            for _ in 0..repeats {
-                let held = slot.try_claim().expect("free");
-                crowd.register(|| slot.claim());
-                held.release();
-                crowd.observe();
-            }
-        }));
-
-        let mutex = tokio::sync::Mutex::const_new(());
-        let mut crowd = Crowd::new(n);
-        let future = size(|| mutex.lock());
-        rows.push(turns.row(case("tokio Mutex"), future, n * repeats, || {
-            for _ in 0..repeats {
-                let held = mutex.try_lock().expect("free");
-                crowd.register(|| mutex.lock());
-                drop(held);
-                crowd.observe();
-            }
-        }));
-
-        let mutex = async_lock::Mutex::new(());
-        let mut crowd = Crowd::new(n);
-        let future = size(|| mutex.lock());
-        rows.push(
-            turns.row(case("async-lock Mutex"), future, n * repeats, || {
-                for _ in 0..repeats {
-                    let held = mutex.try_lock().expect("free");
-                    crowd.register(|| mutex.lock());
-                    drop(held);
-                    crowd.observe();
-                }
-            }),
-        );
+        let mut case = Case::new("chain", "register + hand on + observe", n, n * repeats);
+        handed_on::<SlotLock>(&mut case, n, repeats);
+        handed_on::<TokioMutex>(&mut case, n, repeats);
+        handed_on::<AsyncMutex>(&mut case, n, repeats);
+        handed_on::<MaitakeMutex>(&mut case, n, repeats);
+        handed_on::<IntrusiveMutex>(&mut case, n, repeats);
+        case.run(turns, rows);
     }
+}
+
+fn left<S: Signal + 'static>(case: &mut Case<'_>, n: usize) {
+    // (Kept for as long as the case runs.)
+    let signal: &'static S = Box::leak(Box::new(S::new()));
+    let held = signal.hold();
+    let mut crowd = Crowd::new(n);
+    crowd.register(|| signal.wait());
+    let future = size(|| signal.wait());
+    // The crowd goes before what it waits for is given back.
+    let mut stay = Some((crowd, held));
+    case.add(S::NAME, future, move || {
+        let _ = &mut stay;
+        for _ in 0..OPERATIONS {
+            leave(signal.wait());
+        }
+    });
+}
+
+fn left_lock<L: Lock + 'static>(case: &mut Case<'_>, n: usize) {
+    let lock: &'static L = Box::leak(Box::new(L::new()));
+    let held = lock.try_lock();
+    let mut crowd = Crowd::new(n);
+    crowd.register(|| lock.lock());
+    let future = size(|| lock.lock());
+    let mut stay = Some((crowd, held));
+    case.add(L::NAME, future, move || {
+        let _ = &mut stay;
+        for _ in 0..OPERATIONS {
+            leave(lock.lock());
+        }
+    });
 }
 
 /// With n waiters queued, enlist one more and cancel it.
 pub fn cancel(turns: Turns, rows: &mut Vec<Row>) {
-    const OPERATIONS: usize = 20_000;
     for &n in turns.crowds {
-        let case = |implementation| ("cancel-one", "enlist + cancel", implementation, n);
-        let mut one = |implementation, future: usize, work: &mut dyn FnMut()| {
-            rows.push(turns.row(case(implementation), future, OPERATIONS, || {
-                for _ in 0..OPERATIONS {
-                    work();
-                }
-            }));
-        };
+        let mut case = Case::new(
+            "cancel-one",
+            "of a broadcast: enlist + cancel",
+            n,
+            OPERATIONS,
+        );
+        left::<LineLock>(&mut case, n);
+        left::<Released>(&mut case, n);
+        left::<TokioNotify>(&mut case, n);
+        left::<TokioWatch>(&mut case, n);
+        left::<Listeners>(&mut case, n);
+        left::<MaitakeQueue>(&mut case, n);
+        left::<IntrusiveEvent>(&mut case, n);
+        case.run(turns, rows);
 
-        let slot = Slot::<Handoff>::new();
-        let held = slot.try_claim();
-        let mut crowd = Crowd::new(n);
-        crowd.register(|| slot.claim());
-        one("ecluse Slot", size(|| slot.claim()), &mut || {
-            let wait = std::pin::pin!(slot.claim());
-            assert!(poll(wait).is_pending());
-        });
-        drop(crowd);
-        drop(held);
-
-        let line = Line::<ecluse_core::StdMutex>::new();
-        let held = line.try_acquire_token();
-        let make = || match line.try_acquire_token() {
-            AcquireOutcome::Failure(wait) => wait,
-            AcquireOutcome::Success(_) => unreachable!("held"),
-        };
-        let mut crowd = Crowd::new(n);
-        crowd.register(make);
-        one("ecluse Line", size(make), &mut || {
-            let wait = std::pin::pin!(make());
-            assert!(poll(wait).is_pending());
-        });
-        drop(crowd);
-        drop(held);
-
-        let notify = Notify::new();
-        let mut crowd = Crowd::new(n);
-        crowd.register(|| notify.notified());
-        one("tokio Notify", size(|| notify.notified()), &mut || {
-            let wait = std::pin::pin!(notify.notified());
-            assert!(poll(wait).is_pending());
-        });
-
-        let event = Event::new();
-        let mut crowd = Crowd::new(n);
-        crowd.register(|| event.listen());
-        one("event-listener", size(|| event.listen()), &mut || {
-            let wait = std::pin::pin!(event.listen());
-            assert!(poll(wait).is_pending());
-        });
+        let mut case = Case::new("cancel-one", "of a lock: enlist + cancel", n, OPERATIONS);
+        left_lock::<SlotLock>(&mut case, n);
+        left_lock::<TokioMutex>(&mut case, n);
+        left_lock::<AsyncMutex>(&mut case, n);
+        left_lock::<MaitakeMutex>(&mut case, n);
+        left_lock::<IntrusiveMutex>(&mut case, n);
+        case.run(turns, rows);
     }
+}
+
+fn polled_again<L: Lock + 'static>(case: &mut Case<'_>) {
+    let lock: &'static L = Box::leak(Box::new(L::new()));
+    let held = lock.try_lock();
+    let mut wait = Box::pin(lock.lock());
+    assert!(poll(wait.as_mut()).is_pending());
+    let future = size(|| lock.lock());
+    case.add(L::NAME, future, move || {
+        let _ = &held;
+        for _ in 0..OPERATIONS {
+            assert!(black_box(poll(wait.as_mut())).is_pending());
+        }
+    });
+}
+
+fn polled_again_of<S: Signal + 'static>(case: &mut Case<'_>) {
+    let signal: &'static S = Box::leak(Box::new(S::new()));
+    let held = signal.hold();
+    let mut wait = Box::pin(signal.wait());
+    assert!(poll(wait.as_mut()).is_pending());
+    let future = size(|| signal.wait());
+    case.add(S::NAME, future, move || {
+        let _ = &held;
+        for _ in 0..OPERATIONS {
+            assert!(black_box(poll(wait.as_mut())).is_pending());
+        }
+    });
 }
 
 /// A spurious poll of a queued waiter.
 pub fn repoll(turns: Turns, rows: &mut Vec<Row>) {
-    const OPERATIONS: usize = 20_000;
-    let slot = Slot::<Handoff>::new();
-    let held = slot.try_claim();
-    let mut wait = std::pin::pin!(slot.claim());
-    assert!(poll(wait.as_mut()).is_pending());
-    let future = size(|| slot.claim());
-    rows.push(turns.row(
-        ("repoll", "pending re-poll", "ecluse Slot", 1),
-        future,
-        OPERATIONS,
-        || {
-            for _ in 0..OPERATIONS {
-                assert!(black_box(poll(wait.as_mut())).is_pending());
-            }
-        },
-    ));
-    drop(held);
+    let mut case = Case::new("repoll", "of a lock: pending re-poll", 1, OPERATIONS);
+    polled_again::<SlotLock>(&mut case);
+    polled_again::<TokioMutex>(&mut case);
+    polled_again::<AsyncMutex>(&mut case);
+    polled_again::<MaitakeMutex>(&mut case);
+    polled_again::<IntrusiveMutex>(&mut case);
+    case.run(turns, rows);
 
-    let notify = Notify::new();
-    let mut wait = std::pin::pin!(notify.notified());
-    assert!(poll(wait.as_mut()).is_pending());
-    let future = size(|| notify.notified());
-    rows.push(turns.row(
-        ("repoll", "pending re-poll", "tokio Notify", 1),
-        future,
+    let mut case = Case::new(
+        "repoll",
+        "of one thread's lock: pending re-poll",
+        1,
         OPERATIONS,
-        || {
-            for _ in 0..OPERATIONS {
-                assert!(black_box(poll(wait.as_mut())).is_pending());
-            }
-        },
-    ));
+    );
+    polled_again::<BareSlot>(&mut case);
+    polled_again::<EmbassyBareMutex>(&mut case);
+    polled_again::<IntrusiveLocalMutex>(&mut case);
+    case.run(turns, rows);
+
+    let mut case = Case::new("repoll", "of a broadcast: pending re-poll", 1, OPERATIONS);
+    polled_again_of::<LineLock>(&mut case);
+    polled_again_of::<Released>(&mut case);
+    polled_again_of::<TokioNotify>(&mut case);
+    polled_again_of::<TokioWatch>(&mut case);
+    polled_again_of::<Listeners>(&mut case);
+    polled_again_of::<MaitakeQueue>(&mut case);
+    polled_again_of::<IntrusiveEvent>(&mut case);
+    case.run(turns, rows);
 }
