@@ -17,40 +17,55 @@ pub(crate) mod engine;
 // An image of firmware names the parts that it holds.
 pub use cases::{Claims, Lines};
 pub use engine::{
-    Admissions, Channels, Engine, Flights, Hostile, HostileChannels, HostileValues, Joins, OnChips,
-    Relays, Requests, Scopes, Spawned,
+    Admissions, Engine, Flights, Hostile, HostileChannels, HostileValues, Joins, OnChips, Relays,
+    Requests, Scopes, Spawned,
 };
 
-/// All parts.
-#[derive(Debug)]
-pub enum All {}
+/// A part of both rooms: the shared cases, and the core's own.
+macro_rules! of_both {
+    ($(#[$doc:meta])* $part:ident: $shared:ty, $own:ty) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $part {}
 
-impl Part for All {
-    const MODULES: &'static [&'static [Case]] = {
-        const SHARED: &[&[Case]] = cases::Room::MODULES;
-        const OWN: &[&[Case]] = engine::Room::MODULES;
-        const {
-            let mut all: [&[Case]; SHARED.len() + OWN.len()] = [&[]; SHARED.len() + OWN.len()];
-            let mut i = 0;
-            while i < all.len() {
-                all[i] = if i < SHARED.len() {
-                    SHARED[i]
+        impl Part for $part {
+            const MODULES: &'static [&'static [Case]] = {
+                const SHARED: &[&[Case]] = <$shared>::MODULES;
+                const OWN: &[&[Case]] = <$own>::MODULES;
+                const {
+                    let mut all: [&[Case]; SHARED.len() + OWN.len()] = [&[]; SHARED.len() + OWN.len()];
+                    let mut i = 0;
+                    while i < all.len() {
+                        all[i] = if i < SHARED.len() {
+                            SHARED[i]
+                        } else {
+                            OWN[i - SHARED.len()]
+                        };
+                        i += 1;
+                    }
+                    &{ all }
+                }
+            };
+
+            async fn run<R: Runtime>(rt: R, case: &'static Case) -> Option<Verdict> {
+                if case.engine_only {
+                    <$own>::run(rt, case).await
                 } else {
-                    OWN[i - SHARED.len()]
-                };
-                i += 1;
+                    <$shared>::run(rt, case).await
+                }
             }
-            &{ all }
         }
     };
+}
 
-    async fn run<R: Runtime>(rt: R, case: &'static Case) -> Option<Verdict> {
-        if case.engine_only {
-            engine::Room::run(rt, case).await
-        } else {
-            cases::Room::run(rt, case).await
-        }
-    }
+of_both! {
+    /// All parts.
+    All: cases::Room, engine::Room
+}
+
+of_both! {
+    /// Channels.
+    Channels: cases::SharedChannels, engine::ChannelExits
 }
 
 /// Every case, the core's own included, in a fixed order.

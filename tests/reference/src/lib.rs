@@ -1,4 +1,4 @@
-//! `Slot` and `Line` once more, naively: one mutex round all the state of an object, a queue of waiters in it, and an
+//! `Slot`, `Line` and `Channel` once more, naively: one mutex round all the state of an object, a queue of waiters in it, and an
 //! `event_listener::Event` for each waiter. Obviously correct rather than fast.
 //!
 //! It keeps the conformance suite honest (a case that only one implementation passes is a case about that implementation), is the
@@ -6,16 +6,19 @@
 //!
 //! Invariants:
 //! 1. Every decision is made in one hold of the object's mutex; nothing foreign (waker, body, hook) runs in it.
-//! 2. A waiter is in the queue, or its grant is in its own cell, or it has left: never two of them.
+//! 2. A waiter is in the queue, or its grant is in its own cell, or it has left: never two of them. (Or its grant was taken back, by the
+//!    sender of a rendezvous: then it begins again.)
 // A crate of hosts, which says `std` throughout.
 #![allow(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
 #![forbid(unsafe_code)]
 
+pub mod channel;
 pub mod claim;
 mod guard;
 pub mod line;
 mod waiter;
 
+pub use channel::Channel;
 pub use claim::{Claim, Slot};
 pub use ecluse_core::{Cause, Closed, Outcome, Refused};
 pub use guard::Guard;

@@ -32,6 +32,16 @@ impl<G> Place<G> {
     fn take(&self) -> Option<G> {
         lock(&self.grant).take()
     }
+
+    /// Takes the grant back, if it is there and the one that is meant. Its waiter begins again, at the front.
+    pub(crate) fn take_if(&self, meant: impl FnOnce(&G) -> bool) -> Option<G> {
+        lock(&self.grant).take_if(|grant| meant(grant))
+    }
+
+    /// Whether the grant is there that is meant.
+    pub(crate) fn has(&self, meant: impl FnOnce(&G) -> bool) -> bool {
+        lock(&self.grant).as_ref().is_some_and(meant)
+    }
 }
 
 /// Waiters in the order in which they came.
@@ -158,32 +168,38 @@ impl<T: Target> Future for Wait<T> {
     type Output = T::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T::Output> {
-        if let State::Idle = self.state {
+        loop {
+            let front = match &mut self.state {
+                State::Idle => false,
+                State::Queued(place, listener) => {
+                    // The listener is asked first: a grant that comes after this question wakes it.
+                    let woken = listener.as_mut().poll(cx);
+                    if let Some(grant) = place.take() {
+                        self.state = State::Finished;
+                        return Poll::Ready(self.target.observe(grant));
+                    }
+                    if woken.is_pending() {
+                        return Poll::Pending;
+                    }
+                    // What it was granted was taken back; it had its turn.
+                    true
+                }
+                State::Finished => panic!("a wait was polled after it had ended"),
+            };
             let place = Place::new();
             let listener = place.event.listen();
-            let begun = self
-                .target
-                .begin(|queue| queue.0.push_back(Arc::clone(&place)));
+            let begun = self.target.begin(|queue| {
+                if front {
+                    queue.0.push_front(Arc::clone(&place));
+                } else {
+                    queue.0.push_back(Arc::clone(&place));
+                }
+            });
             if let Some(grant) = begun {
                 self.state = State::Finished;
                 return Poll::Ready(self.target.observe(grant));
             }
             self.state = State::Queued(place, Box::pin(listener));
-        }
-        let State::Queued(place, listener) = &mut self.state else {
-            panic!("a wait was polled after it had ended");
-        };
-        // The listener is asked first: a grant that comes after this question wakes it.
-        let woken = listener.as_mut().poll(cx);
-        match place.take() {
-            Some(grant) => {
-                self.state = State::Finished;
-                Poll::Ready(self.target.observe(grant))
-            }
-            None => {
-                debug_assert!(woken.is_pending(), "woken without a grant");
-                Poll::Pending
-            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Cases that every implementation of the API must pass. They name their types through `subject` only.
 
 pub(crate) mod broadcast;
+pub(crate) mod channel;
 pub(crate) mod claim;
 pub(crate) mod election;
 pub(crate) mod ending;
@@ -17,4 +18,6 @@ suite! {
     Claims: harness, claim, guard, orphan, ending, wait;
     /// The line.
     Lines: line, election, broadcast;
+    /// Items, from senders to receivers.
+    SharedChannels: channel;
 }

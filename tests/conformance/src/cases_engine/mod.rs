@@ -4,7 +4,7 @@
 pub(crate) mod admission;
 pub(crate) mod blocking;
 pub(crate) mod bounds;
-pub(crate) mod channel;
+pub(crate) mod channel_exits;
 pub(crate) mod detached;
 pub(crate) mod flight;
 pub(crate) mod flight_bounds;
@@ -55,8 +55,8 @@ suite! {
     HostileValues: hostile_scope, hostile_values;
     /// Permits.
     Admissions: admission, hostile_admission;
-    /// Channels.
-    Channels: channel;
+    /// Channels, clocks and scopes.
+    ChannelExits: channel_exits;
     /// Hostile wakers at channels.
     HostileChannels: hostile_channel;
     /// Flights and groups.

@@ -2,26 +2,22 @@
 //!
 //! Most cases are run with an item that is moved under the lock, and with one that is copied without it.
 
-use core::time::Duration;
-
+use super::super::subject::Channel;
 use super::super::subject::channel::{
     Ended as End, Receiving, SendError, Sending, TryReceiveError, TryReserveError, TrySendError,
 };
-use super::super::subject::{Channel, Root, TimedOut, cancel::Kind};
 use portable_atomic::Ordering;
 
-use super::super::cases::parts::counter;
-use crate::kit::{MockClock, Parked, TestWaker, poll_once, yield_now};
+use super::parts::counter;
+use crate::kit::{Parked, TestWaker, poll_once, yield_now};
 use crate::{Ended, Runtime, Task, Verdict};
 
-cases! { engine channel:
+cases! { channel:
     h01_items_come_in_the_order_in_which_they_were_sent,
     h01_rendezvous_send_returns_when_it_was_taken,
     h01_cancelled_receiver_leaves_no_trace,
     h01_cancelled_sender_takes_its_item_along,
     h01_rendezvous_sender_takes_back_what_nobody_observed,
-    h01_timed_out_send_gives_the_item_back,
-    h01_cancelled_scope_gives_the_item_back,
     h01_send_from_keeps_the_item,
     h02_item_of_a_dropped_receiver_goes_to_the_next,
     h02_items_of_dropped_receivers_are_in_order_again,
@@ -32,7 +28,6 @@ cases! { engine channel:
     h03_waiting_senders_get_their_items_back,
     h03_end_waits_for_permits_and_grants,
     h03_close_gives_a_rendezvous_its_item_back,
-    c20_thread_sends_and_receives needs STD BLOCKING,
 }
 
 /// An item that knows its number.
@@ -64,10 +59,10 @@ impl Freight for Large {
     }
 }
 
-type Static<T, const N: usize> = &'static Channel<T, N>;
+pub(crate) type Static<T, const N: usize> = &'static Channel<T, N>;
 
 /// A sender or receiver that is polled by hand.
-struct Party<F: core::future::Future + 'static> {
+pub(crate) struct Party<F: core::future::Future + 'static> {
     wait: Parked<F>,
     waker: TestWaker,
 }
@@ -84,13 +79,13 @@ impl<F: core::future::Future + 'static> Party<F> {
     }
 
     #[track_caller]
-    fn enlist(&'static self, future: F) {
+    pub(crate) fn enlist(&'static self, future: F) {
         self.wait.park(future);
         self.wait.pending(&self.waker.waker());
     }
 
     #[track_caller]
-    fn told(&'static self) -> F::Output {
+    pub(crate) fn told(&'static self) -> F::Output {
         let told = self.wait.ready();
         self.wait.leave();
         told
@@ -112,30 +107,33 @@ impl<T: Freight, const N: usize> Receiver<T, N> {
     }
 }
 
-fn new<R: Runtime, T: Freight, const N: usize>(rt: R) -> Static<T, N> {
+pub(crate) fn new<R: Runtime, T: Freight, const N: usize>(rt: R) -> Static<T, N> {
     rt.put(Channel::new())
 }
 
-fn parties<R: Runtime, F: core::future::Future + Send + 'static, const M: usize>(
+pub(crate) fn parties<R: Runtime, F: core::future::Future + Send + 'static, const M: usize>(
     rt: R,
 ) -> &'static [Party<F>; M] {
     rt.put([const { Party::new() }; M])
 }
 
 #[track_caller]
-fn received<T: Freight, const N: usize>(channel: Static<T, N>) -> u32 {
+pub(crate) fn received<T: Freight, const N: usize>(channel: Static<T, N>) -> u32 {
     channel.try_receive().expect("an item").number()
 }
 
 #[track_caller]
-fn send<T: Freight, const N: usize>(channel: Static<T, N>, numbers: core::ops::Range<u32>) {
+pub(crate) fn send<T: Freight, const N: usize>(
+    channel: Static<T, N>,
+    numbers: core::ops::Range<u32>,
+) {
     for number in numbers {
         assert!(channel.try_send(T::new(number)).is_ok());
     }
 }
 
 #[track_caller]
-fn idle<T: Freight, const N: usize>(channel: Static<T, N>) {
+pub(crate) fn idle<T: Freight, const N: usize>(channel: Static<T, N>) {
     assert!(!channel.has_waiting_receivers() && !channel.has_waiting_senders());
     assert_eq!(channel.try_receive().err(), Some(TryReceiveError::Empty));
     assert!(!channel.is_full());
@@ -494,62 +492,5 @@ async fn rendezvous_closed<R: Runtime, T: Freight>(rt: R) {
             assert_eq!(receiver.told().err(), Some(End));
         }
         assert_eq!(channel.receive().await.err(), Some(End));
-    }
-}
-
-const MS: Duration = Duration::from_millis(1);
-
-async fn h01_timed_out_send_gives_the_item_back<R: Runtime>(rt: R) -> Verdict {
-    let (channel, clock) = (new::<_, u32, 1>(rt), rt.put(MockClock::new()));
-    send(channel, 0..1);
-    let [late, last] = parties::<_, _, 2>(rt);
-    late.enlist(channel.send(1).timeout(clock, 5 * MS));
-    last.enlist(channel.send(2).timeout(clock, 5 * MS));
-    clock.advance(5 * MS);
-    assert_eq!(late.told(), Err(SendError::TimedOut(1)));
-    // What finds room at the last moment is sent.
-    assert_eq!(received(channel), 0);
-    assert_eq!((last.told(), received(channel)), (Ok(()), 2));
-    let [receiver] = parties::<_, _, 1>(rt);
-    receiver.enlist(channel.receive().timeout(clock, 5 * MS));
-    clock.advance(5 * MS);
-    assert_eq!(receiver.told(), Err(TimedOut));
-    idle(channel);
-    assert_eq!(clock.sleepers(), 0);
-    Verdict::Pass
-}
-
-async fn h01_cancelled_scope_gives_the_item_back<R: Runtime>(rt: R) -> Verdict {
-    let (channel, root): (_, &'static Root) = (new::<_, u32, 1>(rt), rt.put(Root::new()));
-    send(channel, 0..1);
-    let [sender] = parties::<_, _, 1>(rt);
-    sender.enlist(root.cx().guard_wait(channel.send(1)));
-    root.cancel(Kind::Explicit);
-    assert_eq!(sender.told().ok(), Some(Err(SendError::Cancelled(1))));
-    // One that was never polled gives it back, too.
-    let late = root.cx().guard_wait(channel.send(2)).await;
-    assert_eq!(late.ok(), Some(Err(SendError::Cancelled(2))));
-    assert_eq!(received(channel), 0);
-    idle(channel);
-    Verdict::Pass
-}
-
-on_hosts! {
-    async fn c20_thread_sends_and_receives<R: Runtime>(rt: R) -> Verdict {
-        let channel = new::<_, u32, 1>(rt);
-        let rounds = rt.count(1_000) as u32;
-        let thread = std::thread::spawn(move || {
-            for number in 0..rounds {
-                channel.send_blocking(number).expect("open");
-            }
-            channel.close();
-        });
-        let mut next = 0;
-        while let Ok(number) = channel.receive().await {
-            assert_eq!(number, next);
-            next += 1;
-        }
-        assert_eq!((next, thread.join().is_ok()), (rounds, true));
-        Verdict::Pass
     }
 }
