@@ -522,7 +522,11 @@ impl<R: ChannelRef, P: BorrowMut<Option<R::Item>>> Sending<R, P> {
         if let Stage::Room(wait) = &mut self.stage {
             let room = ready!(Pin::new(wait).poll(cx));
             self.stage = Stage::Over;
-            let (Ok(permit), Some(item)) = (room, self.place.borrow_mut().take()) else {
+            // (What finds the channel closed stays in its place.)
+            let Ok(permit) = room else {
+                return Poll::Ready(false);
+            };
+            let Some(item) = self.place.borrow_mut().take() else {
                 return Poll::Ready(false);
             };
             let number = permit.put(item);
