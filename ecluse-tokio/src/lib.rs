@@ -25,8 +25,3 @@ pub use crate::{
 };
 #[cfg(feature = "tracing")]
 pub use trace::TracingObserver;
-
-/// The first screen of the project's README runs.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct ProjectReadme;

@@ -54,6 +54,7 @@ pub(crate) const COLUMNS: &[Column] = &[
         suite: Suite::Embassy,
         ..Column::of::<runtimes::embassy::Embassy>(runtimes::embassy::run)
     },
+    Column::of::<runtimes::block_on::BlockOn>(runtimes::block_on::run),
     Column::of::<runtimes::sim::SimRuntime>(runtimes::sim::run),
     Column {
         name: "reference",

@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use atomic_waker::AtomicWaker;
-use ecluse_conformance::Caps;
+use ecluse_conformance::{Caps, Ended};
 
 /// What every host has.
 pub(crate) const HOST: Caps = Caps::UNWIND.and(Caps::STD).and(Caps::ALLOC);
@@ -122,4 +122,94 @@ pub(crate) fn discard(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);
     }
+}
+
+/// How a task ended, and who wants to know.
+#[derive(Debug, Default)]
+struct End {
+    ended: Option<Ended>,
+    joiner: Option<Waker>,
+}
+
+/// Joins a task of a runtime that has no handles to join by.
+#[derive(Debug)]
+pub(crate) struct Joining(Arc<Mutex<End>>);
+
+impl Future for Joining {
+    type Output = Ended;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        let mut end = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ended) = end.ended {
+            return Poll::Ready(ended);
+        }
+        end.joiner = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// A task whose end is told, once its future is gone.
+struct Joined {
+    future: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    end: Arc<Mutex<End>>,
+}
+
+impl Joined {
+    /// Drops the future, then tells.
+    fn tell(&mut self, ended: Ended) {
+        let future = self.future.take();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
+        let ended = dropped.map_or_else(
+            |payload| {
+                discard(payload);
+                Ended::Panicked
+            },
+            |()| ended,
+        );
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        end.ended = Some(ended);
+        let joiner = end.joiner.take();
+        drop(end);
+        if let Some(joiner) = joiner {
+            joiner.wake();
+        }
+    }
+}
+
+impl Future for Joined {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let future = self.future.as_mut().expect("polled before it ended");
+        let ended = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(())) => Ended::Finished,
+            Err(payload) => {
+                discard(payload);
+                Ended::Panicked
+            }
+        };
+        self.tell(ended);
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        if self.future.is_some() {
+            self.tell(Ended::Aborted);
+        }
+    }
+}
+
+/// Makes a future tell its end: for runtimes that have no handles to join by, or lose what a task panicked with.
+pub(crate) fn joined(
+    future: impl Future<Output = ()> + Send + 'static,
+) -> (Pin<Box<dyn Future<Output = ()> + Send>>, Joining) {
+    let end = Arc::new(Mutex::new(End::default()));
+    let told = Joined {
+        future: Some(Box::pin(future)),
+        end: Arc::clone(&end),
+    };
+    (Box::pin(told), Joining(end))
 }

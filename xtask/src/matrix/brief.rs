@@ -78,6 +78,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("smol", &["smol"]),
     ("async-std", &["async-std"]),
     ("embassy", &["embassy"]),
+    ("no runtime", &["block-on"]),
 ];
 
 /// Columns that are no place to work in: they test the suite, and the schedule.

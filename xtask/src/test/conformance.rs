@@ -21,6 +21,7 @@ pub(crate) const RUNTIMES: &[&str] = &[
     "smol",
     "async-std",
     "embassy",
+    "block-on",
     "sim",
     "reference",
 ];

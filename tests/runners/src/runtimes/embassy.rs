@@ -7,7 +7,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use ecluse_conformance::{Caps, Case, Ended, Interrupt, Placed, Runtime, Task, Verdict};
 use ecluse_embassy::runtime::Spawn;
@@ -17,7 +17,7 @@ use embassy_futures::select::select;
 use embassy_time::{Duration, with_timeout};
 
 use crate::column::{self, Suite};
-use crate::host::{self, watch};
+use crate::host::{self, Joining, joined, watch};
 
 /// The case's executor.
 #[derive(Clone, Copy)]
@@ -85,33 +85,13 @@ impl<F: Future + ?Sized> Future for Catching<F> {
     }
 }
 
-/// How a task ended, and who wants to know.
-#[derive(Debug, Default)]
-struct End {
-    ended: Option<Ended>,
-    joiner: Option<Waker>,
-}
-
 /// A spawned task.
 #[derive(Debug)]
-pub(crate) struct Handle(Arc<Mutex<End>>);
-
-impl Future for Handle {
-    type Output = Ended;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
-        let mut end = lock(&self.0);
-        if let Some(ended) = end.ended {
-            return Poll::Ready(ended);
-        }
-        end.joiner = Some(cx.waker().clone());
-        Poll::Pending
-    }
-}
+pub(crate) struct Handle(Joining);
 
 impl Task for Handle {
     async fn join(self) -> Ended {
-        self.await
+        self.0.await
     }
 
     async fn abort(self) -> Ended {
@@ -132,28 +112,9 @@ impl Runtime for Embassy {
     }
 
     fn spawn<F: Future<Output = ()> + Send + 'static>(self, future: F) -> Handle {
-        let end = Arc::new(Mutex::new(End::default()));
-        let tell = Arc::clone(&end);
-        let body = Catching(Some(Box::pin(future)));
-        let task: Boxed = Box::pin(async move {
-            let ended = match body.await {
-                Ok(()) => Ended::Finished,
-                Err(payload) => {
-                    host::discard(payload);
-                    Ended::Panicked
-                }
-            };
-            let joiner = {
-                let mut end = lock(&tell);
-                end.ended = Some(ended);
-                end.joiner.take()
-            };
-            if let Some(joiner) = joiner {
-                joiner.wake();
-            }
-        });
+        let (task, joining) = joined(future);
         self.0.spawn(pooled(task).expect("room in the pool"));
-        Handle(end)
+        Handle(joining)
     }
 
     fn timer(self) -> EmbassyTimer {
@@ -178,14 +139,14 @@ impl Runtime for Embassy {
                 let selecting = async move {
                     let _ = select(victim, watch.pending()).await;
                 };
-                self.spawn(selecting).await
+                self.spawn(selecting).join().await
             }
             Interrupt::Timeout => {
                 let timing = async move {
                     let timed = with_timeout(Duration::from_millis(1), victim).await;
                     assert!(timed.is_err(), "the victim must wait");
                 };
-                self.spawn(timing).await
+                self.spawn(timing).join().await
             }
             Interrupt::Abort
             | Interrupt::TaskDrop
