@@ -20,6 +20,8 @@ mod example;
 mod firmware;
 mod latency;
 mod libtest;
+#[cfg(test)]
+mod links;
 mod loom;
 mod matrix;
 mod mutants;
