@@ -20,6 +20,7 @@ pub(crate) mod hostile_channel;
 pub(crate) mod hostile_flight;
 pub(crate) mod hostile_flush;
 pub(crate) mod hostile_line;
+pub(crate) mod hostile_refresh;
 pub(crate) mod hostile_relay;
 pub(crate) mod hostile_scope;
 pub(crate) mod hostile_values;
@@ -52,7 +53,7 @@ suite! {
     /// Hostile wakers, random histories, traces.
     Hostile: hostile, hostile_line, trace, histories;
     /// Hostile wakers in trees; hostile values, keys and functions.
-    HostileValues: hostile_scope, hostile_values;
+    HostileValues: hostile_scope, hostile_values, hostile_refresh;
     /// Permits.
     Admissions: admission, hostile_admission;
     /// Channels, clocks and scopes.
