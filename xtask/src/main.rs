@@ -18,6 +18,7 @@ mod cargo;
 mod demo;
 mod example;
 mod firmware;
+mod fuzz;
 mod latency;
 mod libtest;
 #[cfg(test)]
@@ -69,6 +70,8 @@ enum Command {
     Soak(soak::Args),
     /// The same under AddressSanitizer, with its search for leaks.
     Asan(soak::Args),
+    /// Let libFuzzer drive each primitive against its model, schedules of the simulator, and 9P frames.
+    Fuzz(fuzz::Args),
     /// Let a Linux kernel in QEMU mount the example `ninep`, and check what its killed readers take back.
     Ninep(ninep::Args),
 }
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         Command::Example(args) => example::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Asan(args) => soak::run_with_address_sanitizer(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Ninep(args) => ninep::run(&args),
     };
     match done {

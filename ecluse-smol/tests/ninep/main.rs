@@ -7,6 +7,7 @@
 //! | `broken` | clients that break the protocol, or ask for too much |
 //! | `files` | what is served, and that it is no more than that |
 //! | `codec` | bytes to messages and back |
+//! | `frames` | any bytes, to the codec and to a server; what the fuzzer kept |
 //!
 //! Nobody sleeps; a test that hangs fails.
 #![allow(clippy::std_instead_of_core, reason = "these run on hosts only")]
@@ -17,6 +18,7 @@ mod codec;
 mod ends;
 mod files;
 mod flushes;
+mod frames;
 mod kit;
 #[path = "../../examples/ninep/mod.rs"]
 mod server;

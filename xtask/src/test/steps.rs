@@ -187,6 +187,8 @@ fn run_cargo(run: &mut Run, build: Build, args: &str) -> Result<String> {
 
 /// What is built for the host, apart from the workspace.
 const HOSTS_OWN: &[&str] = &["tests/size", "tests/bench"];
+/// The same, but what it has is tests' of the workspace; only libFuzzer, in C++, is its own.
+const FUZZ: &str = "tests/fuzz";
 /// The projects that are firmware, and the chips whose code they have.
 const FIRMWARE: &[(&str, &[&str])] = &[
     ("tests/firmware", &["m4", "rv32"]),
@@ -195,7 +197,7 @@ const FIRMWARE: &[(&str, &[&str])] = &[
 
 fn fmt(run: &mut Run) -> Result<()> {
     let firmware = FIRMWARE.iter().map(|(project, _)| project);
-    for own in HOSTS_OWN.iter().chain(firmware) {
+    for own in HOSTS_OWN.iter().chain([&FUZZ]).chain(firmware) {
         let manifest = workspace::root().join(own).join("Cargo.toml");
         if manifest.is_file() {
             let mut cargo = cargo(Build::Plain);

@@ -15,7 +15,7 @@ pub(super) const TASK: usize = 1 << 32;
 
 /// What a mint comes to.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Lives(u64),
     ForEver,
     Fails,
@@ -24,7 +24,7 @@ pub(super) enum Outcome {
 
 /// What becomes of a task that is to be spawned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pool {
+pub(crate) enum Pool {
     Takes,
     Busy,
     Closed,

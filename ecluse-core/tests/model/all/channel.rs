@@ -18,15 +18,10 @@ use ecluse_core::{
         TrySendError,
     },
 };
-use proptest::{
-    collection::vec,
-    prelude::{Strategy, any},
-    test_runner::{Config, TestRunner},
-};
 
 /// One call. An index is taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
-enum Call {
+pub(crate) enum Call {
     TrySend,
     TryReceive,
     TryReserve,
@@ -42,8 +37,8 @@ enum Call {
     Close,
 }
 
-fn call() -> impl Strategy<Value = Call> {
-    any::<(u8, u8)>().prop_map(|(kind, a)| {
+impl super::Call for Call {
+    fn of([kind, a, _]: [u8; 3]) -> Self {
         let a = a as usize;
         match kind % 64 {
             0..=4 => Call::TrySend,
@@ -62,7 +57,7 @@ fn call() -> impl Strategy<Value = Call> {
             63 if a % 4 == 0 => Call::Close,
             _ => Call::Poll(a),
         }
-    })
+    }
 }
 
 /// The items that are alive.
@@ -606,7 +601,7 @@ fn reserved<T, E>(permits: &mut Vec<T>, permit: Result<T, E>) -> Seen {
     Seen::Permit
 }
 
-fn walk<const P: usize, const N: usize>(calls: &[Call]) {
+pub(crate) fn walk<const P: usize, const N: usize>(calls: &[Call]) {
     let channel = Items::<P, N>::new();
     let (alive, kept) = walked(&channel, calls);
     drop(channel);
@@ -650,36 +645,18 @@ fn walked<const P: usize, const N: usize>(
     (walk.alive, walk.kept)
 }
 
-/// A tenth of the sequences.
-fn sequences<const P: usize, const N: usize>() {
-    let config = Config {
-        cases: 10_000,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config)
-        .run(&vec(call(), 1..50), |calls| {
-            walk::<P, N>(&calls);
-            Ok(())
-        })
-        .unwrap_or_else(|failure| panic!("{failure}"));
-}
-
-/// An item that is moved under the lock, and one that is not.
-macro_rules! capacities {
-    ($($name:ident: $capacity:literal,)*) => {$(
-        #[test]
-        fn $name() {
-            sequences::<1, $capacity>();
-            sequences::<64, $capacity>();
-        }
-    )*};
-}
-
-capacities! {
-    a_rendezvous_does_what_its_model_does: 0,
-    a_channel_of_one_does_what_its_model_does: 1,
-    a_channel_of_two_does_what_its_model_does: 2,
-    a_channel_of_three_does_what_its_model_does: 3,
-    a_channel_of_four_does_what_its_model_does: 4,
+/// The capacity, the size of items, calls.
+pub(crate) fn run(bytes: &[u8]) {
+    let ([kind], rest) = super::head(bytes);
+    let walk = [
+        walk::<1, 0>,
+        walk::<1, 1>,
+        walk::<1, 2>,
+        walk::<1, 3>,
+        walk::<1, 4>,
+        walk::<64, 0>,
+        walk::<64, 1>,
+        walk::<64, 2>,
+    ][kind % 8];
+    walk(&super::calls(rest));
 }

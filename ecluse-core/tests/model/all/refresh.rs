@@ -25,17 +25,12 @@ use ecluse_core::{
     refresh::{Current, Hear, Minted, NoValue, Policy, Reader, Step, Version},
     runtime::{Clock, Spawn, SpawnError, Tally, TallyRef, Ticket},
 };
-use proptest::{
-    collection::vec,
-    prelude::{Strategy, any},
-    test_runner::{Config, TestRunner},
-};
 
 use self::reference::{Asked, Heard, Model, Outcome, Pool, TASK, Why};
 
 /// One call. An index is taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
-enum Call {
+pub(crate) enum Call {
     /// Asks; the mint, if it comes to that, is over at once or when it is told so.
     Get(bool, Option<Outcome>),
     Poll(usize),
@@ -63,8 +58,8 @@ fn outcome(kind: u8, life: u8) -> Outcome {
     }
 }
 
-fn call() -> impl Strategy<Value = Call> {
-    any::<(u8, u8, u8)>().prop_map(|(kind, a, b)| {
+impl super::Call for Call {
+    fn of([kind, a, b]: [u8; 3]) -> Self {
         let (i, result) = (usize::from(b), outcome(a, b));
         match kind % 64 {
             0..=8 => Call::Get(false, None),
@@ -90,7 +85,7 @@ fn call() -> impl Strategy<Value = Call> {
                 _ => Pool::Closed,
             }),
         }
-    })
+    }
 }
 
 thread_local! {
@@ -538,46 +533,20 @@ fn told(why: NoValue<usize>) -> Why {
     }
 }
 
-/// A quarter of the sequences.
-fn sequences(longest: usize) {
-    let config = Config {
-        cases: 25_000,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config)
-        .run(&vec(call(), 1..longest), |calls| {
-            let cache = Arc::new(Cache::with_observer(
-                Dial::default(),
-                POLICY,
-                Ear::default(),
-            ));
-            let mut walk = Walk::new(&cache);
-            for &call in &calls {
-                walk.call(call);
-            }
-            walk.settle();
-            Ok(())
-        })
-        .unwrap_or_else(|failure| panic!("{failure}"));
+pub(crate) fn walk(calls: &[Call]) {
+    let cache = Arc::new(Cache::with_observer(
+        Dial::default(),
+        POLICY,
+        Ear::default(),
+    ));
+    let mut walk = Walk::new(&cache);
+    for &call in calls {
+        walk.call(call);
+    }
+    walk.settle();
 }
 
-#[test]
-fn a_refresher_does_what_its_model_does_in_a_few_calls() {
-    sequences(12);
-}
-
-#[test]
-fn a_refresher_does_what_its_model_does_in_some_calls() {
-    sequences(30);
-}
-
-#[test]
-fn a_refresher_does_what_its_model_does_in_more_calls() {
-    sequences(50);
-}
-
-#[test]
-fn a_refresher_does_what_its_model_does_in_many_calls() {
-    sequences(80);
+/// Calls.
+pub(crate) fn run(bytes: &[u8]) {
+    walk(&super::calls(bytes));
 }

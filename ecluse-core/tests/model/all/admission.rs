@@ -15,15 +15,10 @@ use ecluse_core::{
     Admission, NotAdmitted, Permit,
     admission::{Acquiring, Bypass, Fifo, Policy},
 };
-use proptest::{
-    collection::vec,
-    prelude::{Strategy, any},
-    test_runner::{Config, TestRunner},
-};
 
 /// One call. An index is taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
-enum Call {
+pub(crate) enum Call {
     TryAcquire(usize),
     Acquire(usize),
     Poll(usize),
@@ -36,8 +31,8 @@ enum Call {
     Close,
 }
 
-fn call() -> impl Strategy<Value = Call> {
-    any::<(u8, u8, u8)>().prop_map(|(kind, a, b)| {
+impl super::Call for Call {
+    fn of([kind, a, b]: [u8; 3]) -> Self {
         let (a, b) = (a as usize, b as usize);
         match kind % 32 {
             0..=3 => Call::TryAcquire(a % 6),
@@ -53,7 +48,7 @@ fn call() -> impl Strategy<Value = Call> {
             _ if b % 8 == 0 => Call::Close,
             _ => Call::Poll(b),
         }
-    })
+    }
 }
 
 /// What a waiter is told, as the model has it.
@@ -337,7 +332,19 @@ fn weigh<P: Policy>(got: &Option<Result<Permit<&Admission<P>>, NotAdmitted>>) ->
         .map(|got| got.as_ref().map(Permit::weight).map_err(|why| *why))
 }
 
-fn walk<P: Policy>(capacity: usize, room: usize, past: usize, calls: &[Call]) {
+/// The policy, the capacity, the waiting room, calls.
+pub(crate) fn run(bytes: &[u8]) {
+    let ([policy, capacity, room], rest) = super::head(bytes);
+    let (capacity, room, calls) = (capacity % 6, room % 5, super::calls(rest));
+    match policy % 4 {
+        0 => walk::<Fifo>(capacity, room, 0, &calls),
+        1 => walk::<Bypass<0>>(capacity, room, 0, &calls),
+        2 => walk::<Bypass<1>>(capacity, room, 1, &calls),
+        _ => walk::<Bypass<3>>(capacity, room, 3, &calls),
+    }
+}
+
+pub(crate) fn walk<P: Policy>(capacity: usize, room: usize, past: usize, calls: &[Call]) {
     let admission = Admission::<P>::new(capacity, room);
     let mut walk = Walk {
         admission: &admission,
@@ -371,42 +378,4 @@ fn walk<P: Policy>(capacity: usize, room: usize, past: usize, calls: &[Call]) {
         "something is missing at the end"
     );
     assert_eq!((seen.available, seen.capacity), (seen.target, seen.target));
-}
-
-/// A quarter of the sequences.
-fn sequences<P: Policy>(past: usize) {
-    let config = Config {
-        cases: 25_000,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config)
-        .run(
-            &(0..6_usize, 0..5_usize, vec(call(), 1..40)),
-            |(capacity, room, calls)| {
-                walk::<P>(capacity, room, past, &calls);
-                Ok(())
-            },
-        )
-        .unwrap_or_else(|failure| panic!("{failure}"));
-}
-
-#[test]
-fn a_strict_admission_does_what_its_model_does() {
-    sequences::<Fifo>(0);
-}
-
-#[test]
-fn a_bypass_of_none_is_strict() {
-    sequences::<Bypass<0>>(0);
-}
-
-#[test]
-fn a_bypass_of_one_does_what_its_model_does() {
-    sequences::<Bypass<1>>(1);
-}
-
-#[test]
-fn a_bypass_of_three_does_what_its_model_does() {
-    sequences::<Bypass<3>>(3);
 }

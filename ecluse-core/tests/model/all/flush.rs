@@ -20,15 +20,10 @@ use ecluse_core::{
         Request, Table, Unanswered,
     },
 };
-use proptest::{
-    collection::vec,
-    prelude::{Strategy, any},
-    test_runner::{Config, TestRunner},
-};
 
 /// One call. An index is taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
-enum Call {
+pub(crate) enum Call {
     Begin(u8),
     FlushAs(u8, u8),
     Flush(u8),
@@ -51,8 +46,8 @@ enum Call {
 
 const PLACES: usize = 6;
 
-fn call() -> impl Strategy<Value = Call> {
-    any::<(u8, u8, u8)>().prop_map(|(kind, a, b)| {
+impl super::Call for Call {
+    fn of([kind, a, b]: [u8; 3]) -> Self {
         let (tag, other, i) = (a % 5, b % 5, a as usize);
         match kind % 64 {
             0..=11 => Call::Begin(tag),
@@ -76,7 +71,7 @@ fn call() -> impl Strategy<Value = Call> {
             63 if b % 8 == 0 => Call::End,
             _ => Call::PollFlush(b as usize),
         }
-    })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -629,7 +624,7 @@ impl<'a, P: Places<Tag = u8>> Walk<'a, P> {
     }
 }
 
-fn walk<P: Places<Tag = u8>>(table: &Table<P>, calls: &[Call]) {
+pub(crate) fn walk<P: Places<Tag = u8>>(table: &Table<P>, calls: &[Call]) {
     let mut walk = Walk {
         table,
         model: Model::default(),
@@ -658,31 +653,21 @@ fn walk<P: Places<Tag = u8>>(table: &Table<P>, calls: &[Call]) {
     assert!(table.is_empty(), "a place is missing at the end");
 }
 
-/// Half of the sequences.
-fn sequences<P: Places<Tag = u8>>(new: fn() -> Table<P>) {
-    let config = Config {
-        cases: 50_000,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config)
-        .run(&vec(call(), 1..60), |calls| {
-            walk(&new(), &calls);
-            Ok(())
-        })
-        .unwrap_or_else(|failure| panic!("{failure}"));
+pub(crate) fn in_place() -> FlushTable<u8, PLACES> {
+    FlushTable::new().with_reserve(1)
 }
 
-#[test]
-fn a_table_does_what_its_model_does() {
-    sequences(|| FlushTable::<u8, PLACES>::new().with_reserve(1));
+pub(crate) fn growing() -> GrowingFlushTable<u8> {
+    GrowingFlushTable::new().with_limit(PLACES).with_reserve(1)
 }
 
-#[test]
-fn a_growing_table_does_what_its_model_does() {
-    sequences(|| {
-        GrowingFlushTable::<u8>::new()
-            .with_limit(PLACES)
-            .with_reserve(1)
-    });
+/// Which table, calls.
+pub(crate) fn run(bytes: &[u8]) {
+    let ([grows], rest) = super::head(bytes);
+    let calls = super::calls(rest);
+    if grows % 2 == 0 {
+        walk(&in_place(), &calls);
+    } else {
+        walk(&growing(), &calls);
+    }
 }

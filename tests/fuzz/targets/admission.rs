@@ -1,0 +1,4 @@
+//! `ecluse-core/tests/model/all/admission.rs`
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ecluse_fuzz::model("admission", bytes));
