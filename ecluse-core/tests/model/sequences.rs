@@ -150,17 +150,17 @@ mod slot {
 
     #[test]
     fn a_slot_that_hands_off_does_what_its_model_does() {
-        sequences(10_000, 60, Just(()), |(), calls| walk::<Handoff>(calls));
+        sequences(5_000, 60, Just(()), |(), calls| walk::<Handoff>(calls));
     }
 
     #[test]
     fn a_slot_whose_grants_are_revoked_does_what_its_model_does() {
-        sequences(10_000, 60, Just(()), |(), calls| walk::<Revocable>(calls));
+        sequences(5_000, 60, Just(()), |(), calls| walk::<Revocable>(calls));
     }
 
     #[test]
     fn a_slot_that_is_barged_into_does_what_its_model_does() {
-        sequences(10_000, 60, Just(()), |(), calls| walk::<Barging>(calls));
+        sequences(5_000, 60, Just(()), |(), calls| walk::<Barging>(calls));
     }
 }
 
@@ -171,7 +171,7 @@ mod line {
 
     #[test]
     fn a_line_does_what_its_model_does() {
-        sequences(20_000, 60, Just(()), |(), calls| walk(calls));
+        sequences(10_000, 60, Just(()), |(), calls| walk(calls));
     }
 }
 
@@ -184,7 +184,7 @@ mod group {
     #[test]
     fn a_group_that_promotes_does_what_its_model_does() {
         let limit = select(vec![usize::MAX, 1, 2]);
-        sequences(20_000, 60, limit, |limit, calls| {
+        sequences(10_000, 60, limit, |limit, calls| {
             walk::<Promote>(false, limit, calls);
         });
     }
@@ -192,7 +192,7 @@ mod group {
     #[test]
     fn a_group_that_fails_does_what_its_model_does() {
         let limit = select(vec![usize::MAX, 1, 2]);
-        sequences(20_000, 60, limit, |limit, calls| {
+        sequences(10_000, 60, limit, |limit, calls| {
             walk::<Fail>(true, limit, calls);
         });
     }
@@ -205,7 +205,7 @@ mod once {
 
     #[test]
     fn a_once_does_what_its_model_does() {
-        sequences(20_000, 60, Just(()), |(), calls| walk(calls));
+        sequences(10_000, 60, Just(()), |(), calls| walk(calls));
     }
 }
 
@@ -216,7 +216,7 @@ mod relay {
 
     #[test]
     fn a_relay_does_what_its_model_does() {
-        sequences(20_000, 60, Just(()), |(), calls| walk(calls));
+        sequences(10_000, 60, Just(()), |(), calls| walk(calls));
     }
 }
 

@@ -311,7 +311,7 @@ pub(crate) fn walk(calls: &[Call]) {
         model: Model::default(),
         log: Log::new(move || {
             if let Some(relay) = back.upgrade() {
-                relay.is_running();
+                let _ = relay.is_running();
             }
         }),
         board: Arc::default(),

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeSet,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
 
@@ -22,6 +22,8 @@ pub(crate) enum Call {
     Child(usize),
     Shielded(usize),
     DropScope(usize),
+    /// It is dropped by the next waker that comes back.
+    Doom(usize),
     Cancel(usize, u8),
     Force(usize, u8),
     /// For the cancel of a scope, or for force. Polled at once.
@@ -38,7 +40,8 @@ impl super::Call for Call {
         match kind % 64 {
             0..=13 => Call::Child(i),
             14..=17 => Call::Shielded(i),
-            18..=24 => Call::DropScope(i),
+            18..=22 => Call::DropScope(i),
+            23..=24 => Call::Doom(i),
             25..=30 => Call::Cancel(i, b),
             31..=33 => Call::Force(i, b),
             34..=48 => Call::Wait(i, b % 4 == 0, Strike::of(b / 4)),
@@ -50,7 +53,7 @@ impl super::Call for Call {
     }
 }
 
-/// What a waker that comes back cancels the root with.
+/// What a waker that comes back cancels the root with, after it dropped the doomed scope.
 const BACK: Reason = Reason::new(Kind::Shutdown);
 
 /// A reason: its code, and whether it came from above.
@@ -76,6 +79,7 @@ struct Model {
     /// Who waits for what: waiter, node, force.
     queued: Vec<(usize, usize, bool)>,
     told: Vec<(usize, Why)>,
+    doomed: Option<usize>,
     wakes: Wakes,
 }
 
@@ -124,6 +128,12 @@ impl Model {
         }
     }
 
+    fn drop_doomed(&mut self) {
+        if let Some(place) = self.doomed.take() {
+            self.nodes[place].held = false;
+        }
+    }
+
     fn cancel(&mut self, place: usize, reason: Reason, force: bool) -> bool {
         let node = &mut self.nodes[place];
         if node.forced || (node.cancelled.is_some() && !force) {
@@ -134,9 +144,8 @@ impl Model {
             node.cancelled = Some((reason.kind(), reason.code(), false));
         }
         // (Parents come before their children.)
-        let live = self.live();
-        for below in 0..self.nodes.len() {
-            if live[below] {
+        for (below, live) in self.live().into_iter().enumerate() {
+            if live {
                 self.inherit(below);
             }
         }
@@ -151,6 +160,7 @@ impl Model {
             let why = self.nodes[place].cancelled.expect("cancelled");
             self.told.push((id, why));
             if self.wakes.wake(id) {
+                self.drop_doomed();
                 self.cancel(0, BACK, false);
             }
         }
@@ -171,6 +181,7 @@ struct Waiter {
 struct Walk {
     /// By their places in the model; `None`: dropped.
     scopes: Vec<Option<SharedScope>>,
+    doomed: Arc<Mutex<Option<SharedScope>>>,
     model: Model,
     log: Log,
     ids: usize,
@@ -201,6 +212,18 @@ impl Walk {
                 if place != 0 {
                     self.model.nodes[place].held = false;
                     self.scopes[place] = None;
+                }
+            }
+            Call::Doom(i) => {
+                let (place, _) = self.pick(i);
+                if place != 0 {
+                    self.model.drop_doomed();
+                    self.model.doomed = Some(place);
+                    let before = {
+                        let mut doomed = self.doomed.lock().unwrap();
+                        std::mem::replace(&mut *doomed, self.scopes[place].take())
+                    };
+                    drop(before);
                 }
             }
             Call::Cancel(i, code) => self.cancel(i, code, false),
@@ -352,12 +375,17 @@ pub(crate) fn walk(calls: &[Call]) {
     let root = SharedScope::new();
     let back = Arc::new(root.clone());
     let weak = Arc::downgrade(&back);
+    let doomed = Arc::<Mutex<Option<SharedScope>>>::default();
+    let to_drop = doomed.clone();
     let mut model = Model::default();
     model.child(None, false);
     let mut walk = Walk {
         scopes: vec![Some(root)],
         model,
+        doomed,
         log: Log::new(move || {
+            let doomed = to_drop.lock().unwrap().take();
+            drop(doomed);
             if let Some(root) = weak.upgrade() {
                 root.cancel(BACK);
             }
