@@ -241,3 +241,22 @@ fn keep(name: &str) -> Result<()> {
     println!("{name}: {} seeds", inputs.len());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_target_is_built_and_has_seeds() {
+        let manifest = fs::read_to_string(project().join("Cargo.toml")).unwrap();
+        let manifest: toml::Value = toml::from_str(&manifest).unwrap();
+        let bins = manifest["bin"].as_array().unwrap().iter();
+        let bins: Vec<&str> = bins.map(|bin| bin["name"].as_str().unwrap()).collect();
+        let targets = targets().unwrap();
+        assert_eq!(bins, targets);
+        for target in targets {
+            let seeds = fs::read_dir(seeds(&target)).unwrap().count();
+            assert!((1..=SEEDS).contains(&seeds), "{target}: {seeds} seeds");
+        }
+    }
+}
