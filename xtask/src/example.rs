@@ -22,9 +22,13 @@ const HOST: &[(&str, &str)] = &[
     ("ecluse-tokio", "shed"),
     ("ecluse-tokio", "shutdown"),
     ("ecluse-tokio", "jsonrpc"),
+    ("ecluse-tokio", "relay"),
+    ("ecluse-tokio", "detached"),
     ("ecluse-smol", "renew_smol"),
+    ("ecluse-smol", "stalled_smol"),
     ("ecluse-smol", "ninep"),
     ("ecluse-embassy", "renew_embassy"),
+    ("ecluse-embassy", "relay_embassy"),
 ];
 
 /// **The** list of examples that are firmware: package, project, example, and the chips that it is for. Such a project is

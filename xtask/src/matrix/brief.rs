@@ -11,7 +11,7 @@ use crate::{
 use anyhow::{Result, ensure};
 use core::fmt::Write as _;
 
-/// What the modules are about.
+/// What the modules are about: a module is named here, or has a word of its name here (`hostile_refresh`: `refresh`).
 const SUBJECTS: &[(&str, &[&str])] = &[
     (
         "`Slot`, `Line`",
@@ -25,7 +25,6 @@ const SUBJECTS: &[(&str, &[&str])] = &[
             "forgotten",
             "guard",
             "hostile",
-            "hostile_line",
             "line",
             "orphan",
             "panics",
@@ -38,35 +37,20 @@ const SUBJECTS: &[(&str, &[&str])] = &[
         &[
             "detached",
             "flight",
-            "flight_bounds",
-            "flight_lost",
             "group",
-            "hostile_flight",
-            "hostile_relay",
             "hostile_values",
+            "once",
             "relay",
         ],
     ),
     ("`Refresher`", &["refresh"]),
-    ("`Admission`", &["admission", "hostile_admission"]),
+    ("`Admission`", &["admission"]),
     (
         "`Scope`, joins, spawned tasks",
-        &[
-            "hostile_scope",
-            "join",
-            "join_spawned",
-            "scope",
-            "scope_body",
-            "scope_guard",
-            "scope_shared",
-            "spawned",
-        ],
+        &["join", "scope", "spawned"],
     ),
-    (
-        "`Channel`",
-        &["channel", "channel_exits", "hostile_channel"],
-    ),
-    ("`FlushTable`", &["flush", "hostile_flush"]),
+    ("`Channel`", &["channel"]),
+    ("`FlushTable`", &["flush"]),
     (
         "from interrupts, across priorities",
         &["interrupt", "priority"],
@@ -76,6 +60,17 @@ const SUBJECTS: &[(&str, &[&str])] = &[
         &["harness", "histories", "input", "load", "trace"],
     ),
 ];
+
+/// The subject of a module: the one that names it, or else the one of a word of its name.
+fn subject(module: &str) -> Option<&'static str> {
+    let of = |wanted: &str| {
+        let found = SUBJECTS.iter().find(|(_, of)| of.contains(&wanted));
+        found.map(|(subject, _)| *subject)
+    };
+    let words = module.split('_').filter(|word| *word != "hostile");
+    // The first word says more: `flight_bounds` is about flights.
+    of(module).or_else(|| words.into_iter().find_map(of))
+}
 
 /// Where they work. The chips, all of them, are one more place.
 const PLACES: &[(&str, &[&str])] = &[
@@ -106,7 +101,7 @@ impl Matrix<'_> {
         let modules = self.modules();
         for module in modules.keys() {
             ensure!(
-                SUBJECTS.iter().any(|(_, of)| of.contains(module)),
+                subject(module).is_some(),
                 "xtask/src/matrix/brief.rs has no subject for the module `{module}`"
             );
         }
@@ -116,12 +111,12 @@ impl Matrix<'_> {
             heads.join(" | "),
             "---|".repeat(heads.len())
         );
-        for (subject, of) in SUBJECTS {
+        for (head, _) in SUBJECTS {
             let names: Vec<&str> = self
                 .names
                 .iter()
                 .copied()
-                .filter(|name| of.contains(&split(name).0))
+                .filter(|name| subject(split(name).0) == Some(head))
                 .collect();
             let cells = places.iter().map(|(_, columns)| {
                 let reports = self.reports.iter();
@@ -129,12 +124,7 @@ impl Matrix<'_> {
                 cell(there, &names)
             });
             let cells: Vec<_> = cells.collect();
-            let _ = writeln!(
-                out,
-                "| {subject} | {} | {} |",
-                names.len(),
-                cells.join(" | ")
-            );
+            let _ = writeln!(out, "| {head} | {} | {} |", names.len(), cells.join(" | "));
         }
         Ok(out)
     }
@@ -195,12 +185,16 @@ mod tests {
     }
 
     #[test]
-    fn every_module_has_one_subject() {
-        let mut all: Vec<_> = SUBJECTS.iter().flat_map(|(_, of)| *of).collect();
-        let mut modules = modules();
-        all.sort_unstable();
-        modules.sort_unstable();
-        assert_eq!(all, modules.iter().collect::<Vec<_>>());
+    fn every_module_has_a_subject() {
+        let modules = modules();
+        assert!(modules.len() > 40, "{modules:?}");
+        for module in modules {
+            assert!(subject(&module).is_some(), "{module}");
+        }
+        assert_eq!(subject("hostile_refresh"), Some("`Refresher`"));
+        assert_eq!(subject("scope_guard"), subject("scope"));
+        assert_eq!(subject("flight_bounds"), subject("flight"));
+        assert_eq!(subject("hostile_unheard_of"), None);
     }
 
     #[test]
