@@ -35,10 +35,21 @@ pub(crate) fn wakers() -> usize {
 /// What became of the calls.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ends {
+    pub(crate) polls: u64,
     pub(crate) done: u64,
     pub(crate) dropped: u64,
     pub(crate) panicked: u64,
     pub(crate) hung: u64,
+}
+
+impl core::ops::AddAssign for Ends {
+    fn add_assign(&mut self, other: Self) {
+        self.polls += other.polls;
+        self.done += other.done;
+        self.dropped += other.dropped;
+        self.panicked += other.panicked;
+        self.hung += other.hung;
+    }
 }
 
 /// Whether a call was woken.
@@ -176,6 +187,7 @@ impl<'s, 't, S: Subject> Hand<'s, 't, S> {
     }
 
     fn poll(&mut self, at: usize) {
+        self.ends.polls += 1;
         let task = &mut self.tasks[at];
         task.woken.0.store(false, Ordering::SeqCst);
         let waker = Waker::from(Arc::clone(&task.woken));

@@ -62,21 +62,20 @@ pub(crate) fn round<S: Subject>(threads: u64, steps: u32, seed: u64) -> Tally {
                 .collect();
             let ends = hands.into_iter().map(|hand| hand.join());
             ends.map(|ends| ends.unwrap_or_default())
-                .fold(Ends::default(), |all, one: Ends| Ends {
-                    done: all.done + one.done,
-                    dropped: all.dropped + one.dropped,
-                    panicked: all.panicked + one.panicked,
-                    hung: all.hung + one.hung,
+                .fold(Ends::default(), |mut all, one: Ends| {
+                    all += one;
+                    all
                 })
         })
     };
     subject.check();
-    let mut faults = subject.faults().take();
+    let faults = subject.faults().take();
     drop(subject);
-    if wakers() > 0 {
-        *faults.entry("wakers left").or_insert(0) += wakers() as u64;
+    Tally {
+        ends,
+        faults,
+        wakers: wakers() as u64,
     }
-    Tally { ends, faults }
 }
 
 /// What was wrong, and how often.

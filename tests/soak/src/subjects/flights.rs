@@ -8,19 +8,25 @@ const KEYS: usize = 3;
 
 /// Runs by key, one at a time.
 #[derive(Default)]
-struct Runs {
+pub(super) struct Runs {
     inside: [Inside; KEYS],
-    faults: Faults,
+    pub(super) faults: Faults,
 }
 
 impl Runs {
     async fn run(&self, key: usize, work: Work) -> usize {
-        let _stay = self.inside[key].enter(1, 1, &self.faults);
+        self.run_beside(0, key, work).await
+    }
+
+    /// A run beside which there may be so many others of its key.
+    pub(super) async fn run_beside(&self, others: usize, key: usize, work: Work) -> usize {
+        let most = others.saturating_add(1);
+        let _stay = self.inside[key].enter(1, most, &self.faults);
         work.done().await;
         key
     }
 
-    fn check(&self) {
+    pub(super) fn check(&self) {
         let left = self.inside.iter().any(|inside| !inside.is_empty());
         self.faults.note_if(left, "a run left");
     }

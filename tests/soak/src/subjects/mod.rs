@@ -3,17 +3,22 @@
 
 mod admission;
 mod channel;
+mod detached;
 mod flights;
 mod flush;
+mod joins;
 mod line;
 mod once;
+mod queue;
 mod refresh;
 mod relay;
 mod scope;
 mod slot;
 mod spawned;
+mod tally;
 
 use ecluse_core::{
+    Flight, Group,
     admission::{Bypass, Fifo},
     claim::{Barging, Handoff, Revocable},
 };
@@ -41,14 +46,19 @@ all! {
     "Line": line::Lines,
     "Flight": flights::OneFlight,
     "Group": flights::Groups,
+    "Flight, detached": detached::Detached<Flight<usize>>,
+    "Group, detached": detached::Detached<Group<usize, usize>>,
     "Once": once::Onces,
     "Relay": relay::Relays,
     "Refresher": refresh::Refreshers,
+    "Refresher, background": refresh::Background,
     "Admission": admission::Admissions<Fifo>,
     "Admission, bypass": admission::Admissions<Bypass<2>>,
     "Channel": channel::Channels<3>,
     "Channel, rendezvous": channel::Channels<0>,
     "FlushTable": flush::Tables,
     "Scope": scope::Scopes,
+    "Joins": joins::Joins,
+    "Tally": tally::Tickets,
     "SharedScope": spawned::Spawns,
 }

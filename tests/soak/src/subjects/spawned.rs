@@ -1,57 +1,11 @@
 //! `SharedScope`: children that are spawned, counted, joined and cancelled.
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
-use ecluse_core::{
-    SharedScope,
-    cancel::Kind,
-    runtime::{Spawn, SpawnError, TallyRef, Ticket},
-};
+use ecluse_core::{SharedScope, cancel::Kind};
 
+use super::queue::Queue;
 use crate::subject::{Call, Dice, Faults, Inside, Subject, Work};
-
-/// An executor whose tasks are calls like any: whoever makes the next call drives one.
-#[derive(Clone, Default)]
-struct Queue(Arc<Mutex<Tasks>>);
-
-#[derive(Default)]
-struct Tasks {
-    tasks: Vec<Call<'static>>,
-    /// It takes no more, and drops those that come.
-    over: bool,
-}
-
-impl Queue {
-    fn with<T>(&self, look: impl FnOnce(&mut Tasks) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl<F, R> Spawn<F, R> for Queue
-where
-    F: Future<Output = ()> + Send + 'static,
-    R: TallyRef,
-    Ticket<F, R>: Future<Output = ()> + Send + 'static,
-{
-    type Abort = ();
-
-    fn spawn(&self, ticket: Ticket<F, R>) -> Result<(), SpawnError<F>> {
-        let task: Call<'static> = Box::pin(ticket);
-        let refused = self.with(|tasks| {
-            if tasks.over {
-                return Some(task);
-            }
-            tasks.tasks.push(task);
-            None
-        });
-        // Its end is told outside of the lock.
-        drop(refused);
-        Ok(())
-    }
-}
 
 pub(super) struct Spawns {
     server: SharedScope,
@@ -61,10 +15,10 @@ pub(super) struct Spawns {
 }
 
 /// Somebody who is alive.
-struct Alive(Arc<Inside>);
+pub(super) struct Alive(Arc<Inside>);
 
 impl Alive {
-    fn new(all: &Arc<Inside>, faults: &Faults) -> Self {
+    pub(super) fn new(all: &Arc<Inside>, faults: &Faults) -> Self {
         core::mem::forget(all.enter(1, usize::MAX, faults));
         Self(Arc::clone(all))
     }
@@ -115,10 +69,8 @@ impl Subject for Spawns {
     }
 
     fn call<'s>(&'s self, dice: &mut Dice) -> Call<'s> {
-        if !dice.once_in(3) {
-            if let Some(task) = self.queue.with(|tasks| tasks.tasks.pop()) {
-                return task;
-            }
+        if let Some(task) = self.queue.take(dice) {
+            return task;
         }
         let work = dice.work();
         match dice.below(4) {
@@ -136,11 +88,7 @@ impl Subject for Spawns {
 
     fn finish(&self) {
         self.server.cancel(Kind::Shutdown);
-        let left = self.queue.with(|tasks| {
-            tasks.over = true;
-            core::mem::take(&mut tasks.tasks)
-        });
-        drop(left);
+        self.queue.shut_down();
     }
 
     fn check(&mut self) {
