@@ -8,11 +8,12 @@
 //! | file | holds |
 //! |---|---|
 //! | `hand` | a thread's hands: the calls that it drives, and what it does to them |
+//! | `plain` | memory that only one may touch at a time |
 //! | `subject` | what a primitive under load is; what its calls have in common |
 //! | `subjects` | the primitives, a file each |
 //! | `report` | what was counted: a line on the way, a table at the end |
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![allow(clippy::std_instead_of_core, reason = "a program of the host")]
 #![allow(
     clippy::alloc_instead_of_core,
@@ -20,6 +21,7 @@
 )]
 
 mod hand;
+mod plain;
 mod report;
 mod subject;
 mod subjects;

@@ -15,6 +15,7 @@ use std::{
 
 use crate::{
     hand::{Ends, Hand, Table, wakers},
+    plain::Plain,
     report::Tally,
 };
 
@@ -104,35 +105,63 @@ impl Faults {
 pub(crate) struct Planned;
 
 /// Where at most so many may be at a time.
+///
+/// The count orders nothing between threads, or it would hide an order that the primitive lacks.
 #[derive(Debug, Default)]
-pub(crate) struct Inside(AtomicUsize);
+pub(crate) struct Inside {
+    count: AtomicUsize,
+    /// Touched by whoever is alone by the primitive's word.
+    alone: Plain,
+}
 
 impl Inside {
     /// Enters with a weight, which with the others' is `most` at most.
     pub(crate) fn enter<'i>(&'i self, weight: usize, most: usize, faults: &Faults) -> Stay<'i> {
-        let before = self.0.fetch_add(weight, Ordering::SeqCst);
+        let before = self.count.fetch_add(weight, Ordering::Relaxed);
         faults.note_if(
             before.saturating_add(weight) > most,
             "more inside than may be",
         );
-        Stay(self, weight)
+        let stay = Stay {
+            inside: self,
+            weight,
+            alone: before == 0 && weight == most,
+        };
+        stay.touch();
+        stay
     }
 
     /// One leaves whose stay was forgotten.
     pub(crate) fn leave(&self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == 0
+        self.count.load(Ordering::Relaxed) == 0
     }
 }
 
-pub(crate) struct Stay<'i>(&'i Inside, usize);
+pub(crate) struct Stay<'i> {
+    inside: &'i Inside,
+    weight: usize,
+    alone: bool,
+}
+
+impl Stay<'_> {
+    #[allow(unsafe_code)]
+    fn touch(&self) {
+        if self.alone {
+            // SAFETY: Validity: a number. Aliasing: nobody was counted in here when this stay began, and
+            // whoever comes while it lasts does not count as alone.
+            unsafe { self.inside.alone.touch() };
+        }
+    }
+}
 
 impl Drop for Stay<'_> {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(self.1, Ordering::SeqCst);
+        self.touch();
+        self.inside.count.fetch_sub(self.weight, Ordering::Relaxed);
     }
 }
 
