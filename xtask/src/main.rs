@@ -16,6 +16,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod dependents;
 mod example;
 mod firmware;
 mod fuzz;
@@ -25,6 +26,7 @@ mod libtest;
 mod links;
 mod loom;
 mod matrix;
+mod miri;
 mod mutants;
 mod ninep;
 mod process;
@@ -35,6 +37,7 @@ mod step;
 mod test;
 mod toolchain;
 mod trace;
+mod tsan;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -72,6 +75,12 @@ enum Command {
     Asan(soak::Args),
     /// Let libFuzzer drive each primitive against its model, schedules of the simulator, and 9P frames.
     Fuzz(fuzz::Args),
+    /// The soak and the core's unit tests under ThreadSanitizer, with an instrumented standard library.
+    Tsan(tsan::Args),
+    /// Run the core's unit tests under Miri.
+    Miri(miri::Args),
+    /// See what somebody sees who depends on us: packages, features, docs, the oldest compiler, licences, bare targets.
+    Dependents(dependents::Args),
     /// Let a Linux kernel in QEMU mount the example `ninep`, and check what its killed readers take back.
     Ninep(ninep::Args),
 }
@@ -90,6 +99,9 @@ fn main() -> ExitCode {
         Command::Soak(args) => soak::run(&args),
         Command::Asan(args) => soak::run_with_address_sanitizer(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Tsan(args) => tsan::run(&args),
+        Command::Miri(args) => miri::run(&args),
+        Command::Dependents(args) => dependents::run(&args),
         Command::Ninep(args) => ninep::run(&args),
     };
     match done {
@@ -99,5 +111,15 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
     }
 }

@@ -1,5 +1,5 @@
 //! `cargo xtask soak`: all primitives under calls that are cut off at random, for as long as one likes; and
-//! `cargo xtask asan`, the same under AddressSanitizer, with its search for leaks.
+//! `cargo xtask asan`, the same under AddressSanitizer, with its search for leaks. (`tsan` is in `tsan.rs`.)
 
 use crate::{
     cargo::cargo,
@@ -10,12 +10,13 @@ use anyhow::{Context, Result, bail};
 use std::process::Command;
 
 /// The package that is the load.
-const SOAK: &str = "ecluse-soak";
+pub(crate) const SOAK: &str = "ecluse-soak";
 
 /// The host for which the sanitizer's runtime is known to come with the compiler.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
 #[derive(clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// How long, all in all.
     #[arg(long, default_value_t = 1)]
@@ -26,7 +27,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    fn run(&self, mut cargo: Command) -> Result<bool> {
+    pub(crate) fn run(&self, mut cargo: Command) -> Result<bool> {
         cargo.args(["--", "--seconds"]);
         cargo.arg(self.minutes.saturating_mul(60).to_string());
         cargo.args(&self.args);

@@ -53,14 +53,22 @@ impl Run {
     /// For a command that is no step of a test run, with a limit for all of it.
     pub(crate) fn alone(name: &str, limit: Duration) -> Result<Self> {
         let log = workspace::logs().context("cannot make the log directory")?;
+        let log = log.join(workspace::file_name(name)).with_extension("log");
+        File::create(&log)?;
         Ok(Run {
             name: name.into(),
             deadline: Instant::now() + limit,
-            log: log.join(workspace::file_name(name)).with_extension("log"),
+            log,
             programs: 0,
             tests: Tally::default(),
             show: None,
         })
+    }
+
+    /// What was printed so far.
+    pub(crate) fn output(&self) -> String {
+        let bytes = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// What is left until twice the budget.
@@ -245,9 +253,7 @@ fn run_one<S>(step: Step<S>, width: usize, slack: f64, shared: &mut S) -> Result
 fn report(run: &Run, problem: &str) {
     let output = match &run.show {
         Some(text) => text.clone(),
-        None => fs::read(&run.log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default(),
+        None => run.output(),
     };
     println!("---- {}: {problem}", run.name);
     if !output.trim().is_empty() {

@@ -4,6 +4,10 @@
 //! source, with which cargo builds core itself (the active one, or the system's); the system's packages, installed if we
 //! may. Compiler and source must be of one version, so both always come from the same toolchain.
 
+pub(crate) mod hosts;
+pub(crate) mod old;
+pub(crate) mod tools;
+
 use crate::{cargo::scrub, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
@@ -15,7 +19,7 @@ use std::{
 };
 
 /// Debian's compiler, its cargo, and the library's source that belongs to it.
-const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
+pub(crate) const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 
 /// The linter that belongs to it: by its path, since cargo would find another toolchain's first.
 const CLIPPY: (&str, &str) = ("/usr/bin/cargo-clippy", "rust-web-clippy");
@@ -97,7 +101,12 @@ impl Toolchain {
 
     /// `cargo SUBCOMMAND` for the target, in `dir`, into a target directory that no other compiler uses.
     pub(crate) fn cargo(&self, subcommand: &str, dir: &Path) -> Command {
-        self.through(&self.cargo, subcommand, dir)
+        self.cargo_with(subcommand, dir, "core")
+    }
+
+    /// `cargo`, with these of the standard library's crates (`core,alloc`) where they are built.
+    pub(crate) fn cargo_with(&self, subcommand: &str, dir: &Path, library: &str) -> Command {
+        self.through(&self.cargo, subcommand, dir, library)
     }
 
     /// Sees that the linter is there, installing it if we may.
@@ -116,13 +125,13 @@ impl Toolchain {
             return Ok(self.cargo("clippy", dir));
         }
         let program = OsStr::new(CLIPPY.0);
-        let mut clippy = self.through(program, "clippy", dir);
+        let mut clippy = self.through(program, "clippy", dir, "core");
         clippy.env("CARGO", &self.cargo);
         Ok(clippy)
     }
 
     /// What `cargo` says, of cargo itself or a program that stands before it.
-    fn through(&self, program: &OsStr, subcommand: &str, dir: &Path) -> Command {
+    fn through(&self, program: &OsStr, subcommand: &str, dir: &Path, library: &str) -> Command {
         let mut cargo = Command::new(program);
         scrub(&mut cargo);
         cargo
@@ -150,7 +159,8 @@ impl Toolchain {
                 .env_remove("RUSTC_WRAPPER");
         }
         if self.builds_std {
-            cargo.arg("-Zbuild-std=core").env("RUSTC_BOOTSTRAP", "1");
+            let library = format!("-Zbuild-std={library}");
+            cargo.arg(library).env("RUSTC_BOOTSTRAP", "1");
         }
         cargo
     }
@@ -306,6 +316,16 @@ fn may_install() -> bool {
         .output()
         .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
     root && Path::new("/usr/bin/apt-get").is_file()
+}
+
+/// Installs system packages, or says with which command one does.
+pub(crate) fn install_if_we_may(packages: &[&str]) -> Result<()> {
+    let command = install_command(packages);
+    if !may_install() {
+        bail!("packages are missing: run {command}");
+    }
+    eprintln!("installing {}", packages.join(", "));
+    install(packages).with_context(|| format!("run {command}"))
 }
 
 /// Installs system packages; also for what the chips' runs need beside the compiler.

@@ -251,7 +251,7 @@ fn a_walker_at_a_forgotten_scope_is_stopped() {
 /// Deeper than a hold goes up at once; and no recursion: the printer has a small stack.
 #[test]
 fn a_deep_tree_is_shown_on_a_small_stack() {
-    const DEPTH: usize = 10_000;
+    const DEPTH: usize = if cfg!(miri) { 200 } else { 10_000 };
     let shared: SharedScope = SharedScope::named("top");
     let mut chain = std::vec![shared.clone()];
     for _ in 0..DEPTH {

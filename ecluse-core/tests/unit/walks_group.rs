@@ -245,10 +245,11 @@ fn the_default_hash_spreads_keys() {
 /// Its own bytes are all that a group ever has.
 #[test]
 fn a_hundred_thousand_cancelled_keys_leave_nothing() {
+    const KEYS: u32 = if cfg!(miri) { 200 } else { 100_000 };
     let group = Group::<u32, u32>::new();
     let (wakes, waker) = Wakes::new();
     let alive = wakes.live();
-    for key in 0..100_000 {
+    for key in 0..KEYS {
         let mut calls = [(); 2].map(|()| Box::pin(group.run(key, pending)));
         for call in &mut calls {
             assert!(poll_with(call.as_mut(), &waker).is_pending());
@@ -262,5 +263,5 @@ fn a_hundred_thousand_cancelled_keys_leave_nothing() {
         }
     }
     assert!(group.is_empty());
-    assert_eq!((wakes.live(), wakes.count()), (alive, 50_000));
+    assert_eq!((wakes.live(), wakes.count()), (alive, KEYS as usize / 2));
 }
