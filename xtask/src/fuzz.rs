@@ -157,6 +157,8 @@ fn program(name: &str) -> Command {
         .env("BLOCKING_MAX_THREADS", "1");
     program.args(["-detect_leaks=0", "-print_final_stats=1"]);
     program.arg(format!("-max_len={LONGEST}"));
+    // Long inputs at once: it takes some calls to come into a state that is worth it.
+    program.arg("-len_control=0");
     program.arg(format!("-timeout={SECONDS_AN_INPUT}"));
     program.arg("-rss_limit_mb=4096");
     program
