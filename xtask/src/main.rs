@@ -15,6 +15,7 @@
 
 mod bench;
 mod cargo;
+mod counts;
 mod demo;
 mod dependents;
 mod example;
@@ -65,6 +66,8 @@ enum Command {
     Latency(latency::Args),
     /// Build and run the benches of `tests/bench`.
     Bench(bench::Args),
+    /// Count the instructions of the uncontended paths on this host, and hold them to what they were.
+    Counts(counts::Args),
     /// Run the demo: a real HTTP service under load, by hand and with ecluse.
     Demo(demo::Args),
     /// Run one of the adapters' examples; firmware in QEMU.
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Command::Size(args) => size::run(&args),
         Command::Latency(args) => latency::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Counts(args) => counts::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Example(args) => example::run(&args),
         Command::Soak(args) => soak::run(&args),

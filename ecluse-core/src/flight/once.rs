@@ -303,6 +303,7 @@ pin_project! {
 }
 
 impl<'a, T, L: Lock, M, F: Making<T>> Init<'a, T, L, M, F> {
+    #[inline(always)]
     fn new(once: &'a Once<T, L>, make: M) -> Self {
         Self {
             once,
@@ -343,17 +344,37 @@ where
 {
     type Output = Result<&'a T, NotInit<F::Error>>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let once = *this.once;
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
         if *this.done {
             return crate::wait::polled_again("an `Init`");
         }
         if this.claim.is_none() {
-            if let Some(value) = once.get() {
+            if let Some(value) = this.once.get() {
                 *this.done = true;
                 return Poll::Ready(Ok(value));
             }
+        }
+        self.poll_empty(cx)
+    }
+}
+
+impl<'a, T, L, M, R, F> Init<'a, T, L, M, F>
+where
+    L: Lock,
+    M: FnOnce() -> R,
+    F: Making<T, Future = R>,
+{
+    /// Where the value is not there: apart, so that it takes nothing from those who find it.
+    #[inline(never)]
+    fn poll_empty(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<&'a T, NotInit<F::Error>>> {
+        let mut this = self.project();
+        let once = *this.once;
+        if this.claim.is_none() {
             if once.polled.is_here(cx.waker()) {
                 *this.done = true;
                 return Poll::Ready(Err(NotInit::Recursive));

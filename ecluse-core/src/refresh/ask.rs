@@ -7,7 +7,7 @@ use core::{
     task::Poll,
 };
 
-use super::{Current, Get, Hear, Held, Look, Mint, Minted, NoValue, Refresher};
+use super::{Current, Get, Hear, Held, Look, Mint, Minted, NoValue, Refresher, asking::Asking};
 use crate::{
     flight::{Answer, NoAnswer},
     runtime::Clock,
@@ -44,16 +44,22 @@ where
         M: FnOnce() -> F,
         F: Future<Output = Result<Minted<T>, E>>,
     {
-        Get::new(async move {
+        let begin = move |()| {
             // A hit needs none of the rest.
             if let Some(current) = self.hit() {
-                return Ok(current);
+                return ControlFlow::Break(Ok(current));
             }
             match self.begin() {
-                ControlFlow::Break(end) => end.map(Current::from),
-                ControlFlow::Continue(seen) => self.ask(seen, make).await.map(Current::from),
+                ControlFlow::Break(end) => ControlFlow::Break(end.map(Current::from)),
+                ControlFlow::Continue(seen) => ControlFlow::Continue(((), self.ask(seen, make))),
             }
-        })
+        };
+        Get::new(Asking::new(
+            (),
+            begin,
+            |(), end| end.map(Current::from),
+            |(), current| current,
+        ))
     }
 
     /// Goes on where [`begin`](Refresher::begin) has found nothing that can be said at once.

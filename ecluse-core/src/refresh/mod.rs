@@ -5,6 +5,7 @@
 //! |---|---|
 //! | here | `Refresher`: looking, refusing |
 //! | `ask` | what a caller does |
+//! | `asking` | its future, which makes room for a mint only where there is one |
 //! | `background` | … whose mints are tasks |
 //! | `mint` | the work of a refresh |
 //! | `value` | what is minted and served |
@@ -30,6 +31,7 @@
 //! - **X5** Whoever can be served waits for no mint but its own.
 
 mod ask;
+mod asking;
 #[cfg(feature = "alloc")]
 mod background;
 mod health;

@@ -2,7 +2,7 @@
 
 use core::{fmt, future::Future, ops::ControlFlow};
 
-use super::{Current, Get, Hear, Held, Minted, NoValue, Refresher, Version};
+use super::{Current, Get, Hear, Held, Minted, NoValue, Refresher, Version, asking::Asking};
 use crate::{
     runtime::Clock,
     sync::{Handle, Lock},
@@ -53,7 +53,19 @@ where
 /// reading of the clock: no lock, no atomic write, no clone.
 pub struct Reader<R: RefresherRef> {
     refresher: R,
-    held: Option<Held<R::Value, <R::Clock as Clock>::Instant>>,
+    held: Mine<R>,
+}
+
+/// A reader's own clone.
+type Mine<R> =
+    Option<Held<<R as RefresherRef>::Value, <<R as RefresherRef>::Clock as Clock>::Instant>>;
+
+fn value<T, I>(held: &Held<T, I>) -> &T {
+    &held.value
+}
+
+fn keep<T, I>(place: &mut Option<Held<T, I>>, held: Held<T, I>) -> &T {
+    &place.insert(held).value
 }
 
 impl<R: RefresherRef> Reader<R> {
@@ -68,8 +80,16 @@ impl<R: RefresherRef> Reader<R> {
     /// The value, if this reader's clone of it is valid and not due to be refreshed.
     #[inline]
     pub fn peek(&self) -> Option<&R::Value> {
-        let refresher = self.refresher.refresher();
-        let held = self.held.as_ref()?;
+        Self::current(self.refresher.refresher(), &self.held)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::type_complexity, reason = "they are the handle's own")]
+    fn current<'h>(
+        refresher: &Refresher<R::Value, R::Error, R::Clock, R::Lock, R::Observer>,
+        held: &'h Mine<R>,
+    ) -> Option<&'h R::Value> {
+        let held = held.as_ref()?;
         let now = refresher.clock.now();
         (refresher.is_valid(held, now) && !held.is_due(now)).then_some(&held.value)
     }
@@ -81,27 +101,34 @@ impl<R: RefresherRef> Reader<R> {
     ///
     /// # Errors
     /// As [`Refresher::get`].
-    pub fn get<M, F>(
-        &mut self,
+    pub fn get<'s, M, F>(
+        &'s mut self,
         make: M,
-    ) -> Get<impl Future<Output = Result<&R::Value, NoValue<R::Error>>>>
+    ) -> Get<impl Future<Output = Result<&'s R::Value, NoValue<R::Error>>>>
     where
         M: FnOnce() -> F,
         F: Future<Output = Result<Minted<R::Value>, R::Error>>,
     {
-        Get::new(async move {
-            if self.peek().is_none() {
-                let refresher = self.refresher.refresher();
-                self.held = Some(match refresher.begin() {
-                    ControlFlow::Break(end) => end?,
-                    ControlFlow::Continue(seen) => refresher.ask(seen, make).await?,
-                });
+        let Self { refresher, held } = self;
+        let refresher = refresher.refresher();
+        let begin = move |place: &'s mut Mine<R>| {
+            if Self::current(refresher, place).is_some() {
+                return ControlFlow::Break(place.as_ref().map(value).ok_or(NoValue::Expired));
             }
-            match &self.held {
-                Some(held) => Ok(&held.value),
-                None => Err(NoValue::Expired),
+            match refresher.begin() {
+                ControlFlow::Break(end) => ControlFlow::Break(end.map(|held| keep(place, held))),
+                ControlFlow::Continue(seen) => {
+                    ControlFlow::Continue((place, refresher.ask(seen, make)))
+                }
             }
-        })
+        };
+        let keep =
+            |place: &mut &'s mut Mine<R>, end: Result<_, _>| end.map(|held| **place = Some(held));
+        let give = |place: &'s mut Mine<R>, kept: Result<(), _>| match kept {
+            Ok(()) => place.as_ref().map(value).ok_or(NoValue::Expired),
+            Err(why) => Err(why),
+        };
+        Get::new(Asking::new(held, begin, keep, give))
     }
 
     /// Which value this reader has a clone of: what [`Refresher::invalidate`] wants to know.

@@ -6,7 +6,7 @@ use core::{
     future::Future,
     ops::Deref,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -115,6 +115,7 @@ pin_project! {
 }
 
 impl<F> Get<F> {
+    #[inline(always)]
     pub(super) fn new(asking: F) -> Self {
         Self {
             asking: Some(asking),
@@ -125,14 +126,18 @@ impl<F> Get<F> {
 impl<F: Future> Future for Get<F> {
     type Output = F::Output;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         let Some(asking) = this.asking.as_mut().as_pin_mut() else {
             return polled_again("a `Get`");
         };
-        let output = ready!(asking.poll(cx));
-        this.asking.set(None);
-        Poll::Ready(output)
+        // (Given on as it is: taken out and put in again it would be copied.)
+        let answer = asking.poll(cx);
+        if answer.is_ready() {
+            this.asking.set(None);
+        }
+        answer
     }
 }
 

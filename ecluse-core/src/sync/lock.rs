@@ -51,6 +51,11 @@ pub unsafe trait Lock: Sized + 'static + private::Sealed {
     #[doc(hidden)]
     const CARRIES: usize;
 
+    /// Whether another thread can be there: else a load and a store are as good as a
+    /// read-modify-write.
+    #[doc(hidden)]
+    const SHARED: bool = true;
+
     /// Runs `section` while the lock is held.
     #[doc(hidden)]
     fn hold<R>(&self, section: impl FnOnce() -> R) -> R;
@@ -163,6 +168,8 @@ unsafe impl Lock for Local {
     }
 
     const CARRIES: usize = usize::MAX;
+
+    const SHARED: bool = false;
 
     #[inline(always)]
     fn hold<R>(&self, section: impl FnOnce() -> R) -> R {

@@ -4,8 +4,12 @@
 //! the holder of the list lock. Without CAS (thumbv6m) *every* write happens under the list lock and loads stay free:
 //! the same calls, the same protocol, one critical section a transition.
 //!
-//! Invariant **S2**: [`Word::store_locked`] is called only where the protocol says that no free
-//! writer can interfere (see the invariants of the primitive).
+//! Invariants:
+//! - **S2** [`Word::store_locked`] is called only where the protocol says that no free writer can
+//!   interfere (see the invariants of the primitive).
+//! - **S3** What is guarded by a lock that is not [shared](Lock::SHARED) is `!Sync`: its one thread
+//!   cannot be overtaken between a load and a store, and no ordering says more than its program does.
+//!   (Moved to another thread, it takes its past along by whatever moved it.)
 
 use super::{AtomicUsize, Lock, Locked, Ordering, Protected};
 
@@ -38,6 +42,9 @@ impl Word {
         #[cfg(all(target_has_atomic = "ptr", not(ecluse_no_cas)))]
         {
             let _ = lock;
+            if !L::SHARED {
+                return self.swap_alone(from, to);
+            }
             self.compare_exchange(from, to, success, failure)
         }
         #[cfg(not(all(target_has_atomic = "ptr", not(ecluse_no_cas))))]
@@ -55,6 +62,12 @@ impl Word {
         #[cfg(all(target_has_atomic = "ptr", not(ecluse_no_cas)))]
         {
             let _ = lock;
+            if !L::SHARED {
+                // Relaxed, twice: S3.
+                let before = self.0.load(Ordering::Relaxed);
+                self.0.store(before.wrapping_add(by), Ordering::Relaxed);
+                return before;
+            }
             self.0.fetch_add(by, order)
         }
         #[cfg(not(all(target_has_atomic = "ptr", not(ecluse_no_cas))))]
@@ -102,6 +115,19 @@ impl Word {
     #[inline(always)]
     pub(crate) fn store_locked<T>(&self, _held: &mut Locked<T>, value: usize, order: Ordering) {
         self.0.store(value, order);
+    }
+
+    #[cfg(all(target_has_atomic = "ptr", not(ecluse_no_cas)))]
+    #[inline(always)]
+    fn swap_alone(&self, from: usize, to: usize) -> Result<(), usize> {
+        // Relaxed, twice: S3.
+        match self.0.load(Ordering::Relaxed) {
+            now if now == from => {
+                self.0.store(to, Ordering::Relaxed);
+                Ok(())
+            }
+            now => Err(now),
+        }
     }
 
     #[cfg(all(target_has_atomic = "ptr", not(ecluse_no_cas)))]

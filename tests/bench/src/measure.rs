@@ -5,7 +5,7 @@
 //!    them alike.
 //! 2. A row's `x` is the median of its ratios to the two yardsticks beside it.
 //! 3. Ours is compared with the best peer turn by turn: what is said of the two is the median of those
-//!    ratios. Within 3 % it is a tie; within 10 % it is one if parity lies in their middle half.
+//!    ratios. Nothing is said where the quartiles are more than threefold apart. Within 3 % it is a tie; within 10 % it is one if parity lies in their middle half.
 
 use std::{
     hint::black_box,
@@ -64,6 +64,8 @@ pub enum Standing {
     First,
     Tie,
     Behind,
+    /// The ratios are too far apart for anything to be said.
+    Unclear,
 }
 
 impl Rival {
@@ -78,6 +80,7 @@ impl Rival {
             low,
             high,
             standing: match ratio {
+                _ if high > 3.0 * low => Standing::Unclear,
                 _ if tie => Standing::Tie,
                 ratio if ratio < 1.0 => Standing::First,
                 _ => Standing::Behind,

@@ -33,6 +33,7 @@ fn stands(rival: &Rival) -> String {
         Standing::First => "first",
         Standing::Tie => "tie",
         Standing::Behind => "BEHIND",
+        Standing::Unclear => "unclear",
     };
     format!("{standing}: {:.2} of {}", rival.ratio, rival.implementation)
 }
@@ -120,6 +121,11 @@ pub fn standing(rows: &[Row]) {
     of(Standing::Tie)
         .filter(|(row, _)| row.group != "allocations")
         .for_each(line);
+    println!(
+        "{} of which the figures say nothing, so far apart are they:",
+        of(Standing::Unclear).count()
+    );
+    of(Standing::Unclear).for_each(line);
     println!("not first in {}:", of(Standing::Behind).count());
     of(Standing::Behind).for_each(line);
 }

@@ -186,7 +186,7 @@ fn run_cargo(run: &mut Run, build: Build, args: &str) -> Result<String> {
 }
 
 /// What is built for the host, apart from the workspace.
-const HOSTS_OWN: &[&str] = &["tests/size", "tests/bench"];
+const HOSTS_OWN: &[&str] = &["tests/size", "tests/bench", "tests/counts"];
 /// The same, but what it has is tests' of the workspace; only libFuzzer, in C++, is its own.
 const FUZZ: &str = "tests/fuzz";
 /// The projects that are firmware, and the chips whose code they have.
