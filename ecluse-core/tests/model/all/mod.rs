@@ -58,7 +58,9 @@ pub(crate) fn calls<C: Call>(bytes: &[u8]) -> Vec<C> {
         .map(|call| [call[0], call[1], call[2]]);
     let calls: Vec<C> = calls.map(C::of).collect();
     if *SHOW.get_or_init(|| env::var_os("ECLUSE_FUZZ_SHOW").is_some()) {
-        eprintln!("{calls:#?}");
+        for call in &calls {
+            eprintln!("{call:?}");
+        }
     }
     calls
 }
