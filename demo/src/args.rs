@@ -44,9 +44,12 @@ pub(crate) struct Args {
     /// Only the run with ecluse: to try many seeds.
     #[arg(long, conflicts_with = "careful")]
     pub(crate) ecluse_only: bool,
-    /// Where the picture goes [default: ecluse/demo.svg in the target directory].
+    /// Where the page goes [default: ecluse/demo.html in the target directory].
     #[arg(long, value_name = "FILE")]
-    pub(crate) svg: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
+    /// Where the pictures go, too, each act's as an SVG file of its own.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) pictures: Option<PathBuf>,
     /// How long a token is valid, in milliseconds.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(20..=60_000))]
     pub(crate) token_ms: u64,

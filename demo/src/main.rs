@@ -1,5 +1,5 @@
 //! `cargo xtask demo`: ecluse on a real HTTP service under load, beside what is written by hand. Each
-//! act is run by hand and with ecluse; one report: a table, a picture, a verdict.
+//! act is run by hand and with ecluse; one report of tables, pictures and verdicts: on the terminal, and as a page.
 //!
 //! | room | holds |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | `timeline` | what everybody did when |
 //! | `http` | server and client by hyper, on any runtime |
 //! | `runtime` | tokio, smol, async-std: tasks and time by ecluse's adapters, TCP by the runtime |
-//! | `report` | the table, the picture |
+//! | `report` | tables, pictures, verdicts; the page |
 //! | `args`, `memory` | the command line; the heap, counted |
 //!
 //! Nothing is staged: all clients are alike, the load is the same for every run, and what is cut off is
@@ -40,42 +40,31 @@ use std::{
 
 use clap::Parser;
 
-use crate::{args::Args, report::picture};
+use crate::{
+    args::Args,
+    report::{Played, Setting, picture},
+};
 
 fn main() -> ExitCode {
     let mut args = Args::parse();
     args.fit_into_descriptors();
-    println!(
-        "{} clients on {} for {} s a run, {:.0} % of their requests to be cut off; seed {}",
-        args.clients,
-        args.runtime.name(),
-        args.seconds,
-        args.cut * 100.0,
-        args.seed,
-    );
-    let (mut parts, mut kept) = (Vec::new(), true);
+    let setting = Setting::of(&args);
+    println!("{setting}");
+    let mut acts = Vec::new();
     let wanted = |act: &&&dyn acts::Act| args.act.as_deref().is_none_or(|name| name == act.name());
     for act in acts::ALL.iter().filter(wanted) {
-        println!("\n{}", act.title());
-        let scene = act.perform(&args);
-        println!("\n{}", scene.table);
-        for note in &scene.notes {
-            println!("note: {note}");
-        }
-        println!("{}", scene.verdict.summary);
-        for broken in &scene.verdict.broken {
-            println!("BROKEN: {broken}");
-        }
-        kept &= scene.verdict.broken.is_empty();
-        parts.push(picture::Part {
-            title: act.title(),
-            words: scene.words,
-            panels: scene.panels,
-        });
+        println!("\nAct {}: {}", act.number(), act.title());
+        let played = act.play(&args);
+        println!("\n{}", played.scene);
+        acts.push(played);
     }
-    match draw(&args, &parts) {
-        Ok(path) => println!("timeline: {}", path.display()),
-        Err(error) => println!("timeline: not written ({error})"),
+    let kept = acts.iter().all(|act| act.scene.verdict.kept());
+    match write(&args, &setting, &acts) {
+        Ok(page) => println!("pictures and tables: {}", page.display()),
+        Err(error) => {
+            eprintln!("error: the page cannot be written: {error}");
+            return ExitCode::FAILURE;
+        }
     }
     if kept {
         ExitCode::SUCCESS
@@ -84,18 +73,26 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes the picture: where it is wanted, or to `ecluse/demo.svg` of the target directory.
-fn draw(args: &Args, parts: &[picture::Part]) -> io::Result<PathBuf> {
-    let path = args.svg.clone().unwrap_or_else(|| {
+/// Writes the page, where it is wanted, or to `ecluse/demo.html` of the target directory; and the pictures alone, if
+/// they are wanted.
+fn write(args: &Args, setting: &Setting, acts: &[Played]) -> io::Result<PathBuf> {
+    if let Some(directory) = &args.pictures {
+        fs::create_dir_all(directory)?;
+        for act in acts {
+            let picture = directory.join(act.name).with_extension("svg");
+            fs::write(picture, picture::whole(&act.part()))?;
+        }
+    }
+    let path = args.html.clone().unwrap_or_else(|| {
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
             PathBuf::from,
         );
-        target.join("ecluse/demo.svg")
+        target.join("ecluse/demo.html")
     });
     if let Some(directory) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
         fs::create_dir_all(directory)?;
     }
-    fs::write(&path, picture::draw(parts))?;
+    fs::write(&path, report::page(setting, acts))?;
     path.canonicalize()
 }

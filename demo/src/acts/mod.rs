@@ -5,15 +5,13 @@
 //! To add one: implement [`Act`], name it in [`ALL`].
 
 mod coalescing;
+mod record;
 mod renewal;
 mod shutdown;
 
 use crate::{
     args::Args,
-    report::{
-        picture::{Panel, Words},
-        table::Table,
-    },
+    report::{Played, Scene},
 };
 
 /// All acts, in the order in which they are shown.
@@ -24,31 +22,47 @@ pub(crate) const ALL: &[&dyn Act] = &[
 ];
 
 pub(crate) trait Act {
-    /// What it is about, in one line.
-    fn title(&self) -> &'static str;
-
     /// What it is called on the command line.
     fn name(&self) -> &'static str;
 
+    /// Which one it is: `one`, …
+    fn number(&self) -> &'static str;
+
+    /// What it is about, in one line …
+    fn title(&self) -> &'static str;
+
+    /// … and in some.
+    fn about(&self) -> &'static str;
+
     /// Runs it, showing how it goes.
     fn perform(&self, args: &Args) -> Scene;
+
+    /// What came of it, had there been one run by hand and one with ecluse, in which so many hung.
+    #[cfg(test)]
+    fn sample(&self, hung: usize) -> Scene;
 }
 
-/// What an act adds to the report.
-pub(crate) struct Scene {
-    pub(crate) table: Table,
-    /// What is said in its part of the picture.
-    pub(crate) words: &'static Words,
-    pub(crate) panels: Vec<Panel>,
-    /// Remarks on the numbers: what the machine did to them.
-    pub(crate) notes: Vec<String>,
-    pub(crate) verdict: Verdict,
+impl dyn Act + '_ {
+    /// Runs it, showing how it goes.
+    pub(crate) fn play(&self, args: &Args) -> Played {
+        self.played(self.perform(args))
+    }
+
+    /// That this came of it.
+    fn played(&self, scene: Scene) -> Played {
+        Played {
+            name: self.name(),
+            number: self.number(),
+            title: self.title(),
+            about: self.about(),
+            scene,
+        }
+    }
 }
 
-/// Whether ecluse kept its promises in an act.
-pub(crate) struct Verdict {
-    /// In one line.
-    pub(crate) summary: String,
-    /// The promises that were broken.
-    pub(crate) broken: Vec<String>,
+/// All acts as if they had been played.
+#[cfg(test)]
+pub(crate) fn samples(hung: usize) -> Vec<Played> {
+    let sample = |act: &&dyn Act| act.played(act.sample(hung));
+    ALL.iter().map(sample).collect()
 }

@@ -20,6 +20,7 @@ use super::{
     proxy::{Call, Coalesce, Page},
 };
 use crate::{
+    report::Way,
     runtime::Runtime,
     timeline::{Doing, Open},
 };
@@ -33,7 +34,11 @@ fn lock<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct EachForItself;
 
 impl Coalesce for EachForItself {
-    const NAME: &str = "cache only";
+    const WAY: Way = Way {
+        name: "cache only",
+        met: "“look it up, or fetch and insert”",
+        fails: "a page expires: all who ask before it is there fetch it, and upstream's queue is as long as the crowd",
+    };
 
     async fn page<R: Runtime>(&self, call: &Call<R>) -> Page {
         let page = call.fetch(Doing::Holding).await;
@@ -56,7 +61,12 @@ impl Coalesce for EachForItself {
 pub(crate) struct MapOfSenders(Mutex<HashMap<Document, broadcast::Sender<Page>>>);
 
 impl Coalesce for MapOfSenders {
-    const NAME: &str = "map of senders";
+    const WAY: Way = Way {
+        name: "map of senders",
+        met: "the single-flight map of Go, carried over: a channel for each key that is being fetched",
+        fails: "the handler that fetches is dropped at its await: its entry stays, and whoever asks for that page waits \
+                for ever",
+    };
 
     async fn page<R: Runtime>(&self, call: &Call<R>) -> Page {
         let receiver = {
@@ -103,7 +113,12 @@ impl Coalesce for MapOfSenders {
 pub(crate) struct WeakSenders(Mutex<HashMap<Document, Weak<broadcast::Sender<Page>>>>);
 
 impl Coalesce for WeakSenders {
-    const NAME: &str = "weak senders";
+    const WAY: Way = Way {
+        name: "weak senders",
+        met: "the same after the first outage, as in tutorials: who fetches has the only strong sender, the others fall \
+              back",
+        fails: "a fetch that is cut off becomes as many fetches as there were waiters",
+    };
 
     async fn page<R: Runtime>(&self, call: &Call<R>) -> Page {
         let role = {
@@ -156,7 +171,11 @@ impl Coalesce for WeakSenders {
 pub(crate) struct CellForEach(Mutex<HashMap<Document, Arc<OnceCell<Page>>>>);
 
 impl Coalesce for CellForEach {
-    const NAME: &str = "map of cells";
+    const WAY: Way = Way {
+        name: "map of cells",
+        met: "an async once-cell for each page: if whoever fills it is cut off, it lets the next one in",
+        fails: "nothing here; an entry is left behind for each page whose callers were all cut off",
+    };
 
     async fn page<R: Runtime>(&self, call: &Call<R>) -> Page {
         let (cell, joins) = {

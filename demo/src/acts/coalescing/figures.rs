@@ -1,22 +1,20 @@
-//! What a run says: its column of the table, its panel of the picture, and whether it kept the
+//! What a run says: its column of the table, its panels of the picture, and whether it kept the
 //! promises of a `Group`.
 
-use std::{
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use std::{iter, time::Duration};
 
-use super::{HOTTEST, Scene, books::Counts, proxy::Coalesce, with_group::UnderGroup};
+use super::{HOTTEST, Scene, books::Counts};
 use crate::{
-    acts::Verdict,
+    acts::record::{self, Moment, Record},
     args::Args,
-    load::{Outcomes, get},
+    load::get,
     report::{
+        Shown,
         picture::{Crowd, Panel, Words},
-        table::{Table, percentile},
+        table::Table,
+        verdict::{Promise, Verdict},
     },
-    timeline::{Doing, Span},
-    watch::Ending,
+    timeline::Doing,
 };
 
 /// The words of its picture.
@@ -44,193 +42,123 @@ static WORDS: Words = Words {
         ("d", "not in the cache"),
     ],
     cut_off: "cut off",
-    bands: "",
+    bands: &[],
     sorted: false,
     hung: "… and so on for ever",
 };
 
 /// A run, when it is over.
 pub(crate) struct Run {
-    pub(crate) name: &'static str,
-    pub(crate) clients: u32,
-    pub(crate) outcomes: Arc<Outcomes>,
-    /// Sorted.
-    pub(crate) latencies: Vec<Duration>,
+    pub(crate) record: Record,
     pub(crate) counts: Counts,
-    pub(crate) ending: Ending,
-    /// What ended after this was ended by force.
-    pub(crate) open: Duration,
-    /// Heap at its peak, in bytes.
-    pub(crate) memory: usize,
-    /// Tasks that could not be ended.
-    pub(crate) left: usize,
     /// Documents on the list of what is being fetched, when nothing is fetched any more.
     pub(crate) entries: usize,
     /// From when to when the hottest document was in the cache.
     pub(crate) kept: Vec<(Duration, Duration)>,
-    pub(crate) most_busy: u32,
-    pub(crate) spans: Vec<Span>,
+}
+
+impl AsRef<Record> for Run {
+    fn as_ref(&self) -> &Record {
+        &self.record
+    }
 }
 
 impl Run {
-    fn taken_over(&self) -> usize {
-        let taking_over = |span: &&Span| span.doing == Doing::TakingOver && span.to() <= self.open;
-        self.spans.iter().filter(taking_over).count()
+    fn panel(&self) -> Panel {
+        let summary = format!(
+            "fetches: {} (needless: {}) · at once: {} · failures: {} · tasks hung: {} of {}",
+            self.counts.begun,
+            self.counts.needless,
+            self.counts.at_once,
+            self.record.outcomes.failures(),
+            self.record.ending.hung,
+            self.record.clients,
+        );
+        Panel {
+            good: self.kept.clone(),
+            ..self.record.panel(summary)
+        }
     }
 
-    fn panel(&self) -> Panel {
-        Panel {
-            name: self.name.to_owned(),
-            summary: format!(
-                "fetches: {} (needless: {}) · at once: {} · failures: {} · tasks hung: {} of {}",
-                self.counts.begun,
-                self.counts.needless,
-                self.counts.at_once,
-                self.outcomes.failures(),
-                self.ending.hung,
-                self.clients,
-            ),
-            clients: self.clients,
-            spans: self.spans.clone(),
-            good: self.kept.clone(),
-            bands: Vec::new(),
-            hung: (self.ending.hung > 0).then_some(self.ending.at),
-            end: if self.ending.hung > 0 {
-                self.open
-            } else {
-                self.ending.at
-            },
-            open: self.open,
-            close_up: None,
+    fn shown(&self, close_up: Option<Panel>) -> Shown {
+        Shown {
+            way: self.record.way,
+            panels: iter::once(self.panel()).chain(close_up).collect(),
         }
     }
 
     /// One fetch of the hottest document that was cut off and taken over, if there was one; else any.
     fn close_up(&self) -> Option<Panel> {
-        const BEFORE: Duration = Duration::from_millis(30);
-        const AFTER: Duration = Duration::from_millis(60);
-        let hottest = self.spans.iter().filter(|span| span.about == HOTTEST);
-        let fetches = hottest.clone().filter(|span| span.doing.holds());
-        let mut whole = fetches.clone().filter(|span| !span.cut_off);
-        let shown = whole
-            .clone()
-            .find(|span| span.doing == Doing::TakingOver)
-            .or_else(|| whole.next())?;
-        // Back to the first of those that were cut off before it.
-        let before = |span: &&Span| span.cut_off && span.to() <= shown.from();
-        let from = fetches
-            .filter(before)
-            .map(Span::from)
-            .filter(|from| *from + BEFORE * 20 > shown.from())
-            .min()
-            .unwrap_or(shown.from());
-        let what = if shown.doing == Doing::TakingOver {
+        const BACK: Duration = Duration::from_millis(600);
+        let spans = self.record.spans.iter();
+        let hottest = spans.filter(|span| span.about == HOTTEST);
+        let moment = Moment::of(hottest.clone(), BACK)?;
+        let what = if moment.taken_over {
             "the hottest page: a fetch begun, cut off, taken over by one; the others wait, and go on"
         } else {
             "the hottest page: one fetches; the others wait, and go on"
         };
         Some(Panel {
-            name: format!("{}, close up", self.name),
+            name: "a fetch, close up".to_owned(),
             summary: what.to_owned(),
-            close_up: Some((from.saturating_sub(BEFORE), shown.to() + AFTER)),
+            close_up: Some(moment.window),
             spans: hottest.copied().collect(),
             ..self.panel()
         })
     }
+
+    fn summary(&self) -> String {
+        format!(
+            "with {}: {} fetches for {} requests (needless: {}), cut off: {}, taken over: {}, hung: {}, left behind: {}",
+            self.record.way.name,
+            self.counts.begun,
+            get(&self.record.outcomes.begun),
+            self.counts.needless,
+            self.counts.cut_off,
+            self.record.taken_over(),
+            self.record.ending.hung,
+            self.entries,
+        )
+    }
 }
 
 fn table(runs: &[Run]) -> Table {
-    let mut table = Table::new(runs.iter().map(|run| run.name));
-    let mut row = |question: &str, answer: &dyn Fn(&Run) -> String| {
-        table.row(question, runs.iter().map(answer));
+    let mut table = Table::new(runs.iter().map(|run| run.record.way.name));
+    record::requests(&mut table, runs, "fetching or waiting, at most");
+    let mut count = |question: &str, count: fn(&Counts) -> u64| {
+        table.ask(question, runs, |run| count(&run.counts));
     };
-    let outcome = |counter: fn(&Outcomes) -> &AtomicU64| {
-        move |run: &Run| get(counter(&run.outcomes)).to_string()
-    };
-    row("requests", &outcome(|all| &all.begun));
-    row("  ok", &outcome(|all| &all.ok));
-    row("  cut off, as drawn by lot", &outcome(|all| &all.cut_off));
-    row("fetching or waiting, at most", &|run| {
-        run.most_busy.to_string()
+    count("fetches from upstream", |all| all.begun);
+    count("  needless", |all| all.needless);
+    count("  at the same time, at most", |all| all.at_once);
+    count("fetches cut off", |all| all.cut_off);
+    table.ask("  taken over by waiters", runs, |run| {
+        run.record.taken_over()
     });
-    row("fetches from upstream", &|run| run.counts.begun.to_string());
-    row("  needless", &|run| run.counts.needless.to_string());
-    row("  at the same time, at most", &|run| {
-        run.counts.at_once.to_string()
+    table.ask("entries left behind", runs, |run| run.entries);
+    table.ask("failures that clients saw", runs, |run| {
+        run.record.outcomes.failures()
     });
-    row("fetches cut off", &|run| run.counts.cut_off.to_string());
-    row("  taken over by waiters", &|run| {
-        run.taken_over().to_string()
-    });
-    row("failures that clients saw", &|run| {
-        run.outcomes.failures().to_string()
-    });
-    for percent in [50, 99] {
-        row(&format!("p{percent} of the ok ones"), &|run| {
-            percentile(&run.latencies, percent)
-        });
-    }
-    row("tasks hung", &|run| {
-        format!("{} of {}", run.ending.hung, run.clients)
-    });
-    row("tasks late", &|run| run.ending.late.to_string());
-    row("entries left behind", &|run| run.entries.to_string());
-    row("heap at its peak", &|run| {
-        format!("{:.1} MB", run.memory as f64 / 1e6)
-    });
-    row("last client done after", &|run| {
-        if run.ending.hung > 0 {
-            "never".to_owned()
-        } else {
-            let more = if run.ending.late > 0 { "> " } else { "" };
-            format!("{more}{:.1} s", run.ending.at.as_secs_f64())
-        }
-    });
+    record::endings(&mut table, runs);
     table
 }
 
-/// The promises of a `Group` that `run` did not keep. What the machine did is none: a lost packet.
-fn broken(run: &Run) -> Vec<String> {
-    let promises = [
-        (
-            run.counts.needless > 0,
-            format!("{} fetches were needless", run.counts.needless),
-        ),
-        (
-            run.ending.hung > 0,
-            format!("{} tasks hung", run.ending.hung),
-        ),
-        (
-            run.entries > 0,
-            format!("{} entries were left behind", run.entries),
-        ),
-        (
-            get(&run.outcomes.ok) + get(&run.outcomes.cut_off) == 0,
-            "no request came to an end".to_owned(),
-        ),
-    ];
-    let broken = promises.into_iter().filter(|(broken, _)| *broken);
-    broken.map(|(_, what)| what).collect()
-}
-
-fn notes(run: &Run) -> Vec<String> {
-    let mut notes = Vec::new();
-    let mut note = |number: u64, what: &str| {
-        if number > 0 {
-            notes.push(format!("{}: {number} {what}", run.name));
-        }
-    };
-    note(
-        get(&run.outcomes.transport),
-        "requests failed in the network: not enough sockets, or packets lost",
-    );
-    note(
-        run.ending.late as u64,
-        "tasks had not ended when the patience had: late, still moving",
-    );
-    note(run.left as u64, "tasks of the run could not be ended");
-    notes
-}
+/// The promises of a `Group`. What the machine did is none: a lost packet.
+const PROMISES: &[Promise<Run>] = &[
+    Promise {
+        what: "one fetch of a page at a time, none while there is a copy",
+        broken: |run| {
+            let needless = run.counts.needless;
+            (needless > 0).then(|| format!("{needless} needless"))
+        },
+    },
+    Promise {
+        what: "nothing is left behind",
+        broken: |run| (run.entries > 0).then(|| format!("{} entries left", run.entries)),
+    },
+    record::no_task_hangs(),
+    record::requests_end(),
+];
 
 /// Everything of the act; the last run is the one with the `Group`.
 pub(super) fn scene(args: &Args, runs: &[Run]) -> Scene {
@@ -239,30 +167,32 @@ pub(super) fn scene(args: &Args, runs: &[Run]) -> Scene {
         "{} documents; a fetch takes {} ms on average, of which upstream serves {} at a time; a copy is kept for {} ms",
         args.documents, args.upstream_ms, args.workers, args.keep_ms
     ));
-    let group = runs.iter().rfind(|run| run.name == UnderGroup::NAME);
-    let group = group.expect("the act runs it");
+    let (ours, others) = runs.split_last().expect("the act runs it");
     Scene {
         table,
         words: &WORDS,
-        panels: runs
+        runs: others
             .iter()
-            .map(Run::panel)
-            .chain(group.close_up())
+            .map(|run| run.shown(None))
+            .chain([ours.shown(ours.close_up())])
             .collect(),
-        notes: runs.iter().flat_map(notes).collect(),
-        verdict: Verdict {
-            summary: format!(
-                "with {}: {} fetches for {} requests (needless: {}), cut off: {}, taken over: {}, hung: {}, left behind: {}",
-                group.name,
-                group.counts.begun,
-                get(&group.outcomes.begun),
-                group.counts.needless,
-                group.counts.cut_off,
-                group.taken_over(),
-                group.ending.hung,
-                group.entries,
-            ),
-            broken: broken(group),
-        },
+        notes: runs.iter().flat_map(|run| run.record.notes()).collect(),
+        verdict: Verdict::new(ours.summary(), PROMISES, runs, |run| run.record.way),
     }
+}
+
+#[cfg(test)]
+pub(super) fn sample(hung: usize) -> Scene {
+    use super::{Args, Coalesce, EachForItself, UnderGroup};
+    let run = |way, hung| Run {
+        record: record::sample(way, hung),
+        counts: Counts::default(),
+        entries: 0,
+        kept: Vec::new(),
+    };
+    let args = <Args as clap::Parser>::parse_from(["demo"]);
+    scene(
+        &args,
+        &[run(EachForItself::WAY, 1), run(UnderGroup::WAY, hung)],
+    )
 }

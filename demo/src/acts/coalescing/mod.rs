@@ -34,12 +34,13 @@ use self::{
     proxy::{CLIENT, Coalesce, Route},
     with_group::UnderGroup,
 };
-use super::{Act, Scene};
+use super::{Act, record::Record};
 use crate::{
     args::{Args, On},
     http::{self, Body, Connector},
     load::{self, Failed, Outcomes, Pace, Work},
     memory,
+    report::Scene,
     runtime::{AsyncStd, Runtime, Smol, Tasks, Tokio},
     timeline::Timeline,
     watch,
@@ -55,12 +56,22 @@ const REQUESTS_A_SECOND: u64 = 8000;
 pub(crate) struct Coalescing;
 
 impl Act for Coalescing {
+    fn name(&self) -> &'static str {
+        "coalescing"
+    }
+
+    fn number(&self) -> &'static str {
+        "two"
+    }
+
     fn title(&self) -> &'static str {
         "A proxy before a slow package index: who fetches what all ask for?"
     }
 
-    fn name(&self) -> &'static str {
-        "coalescing"
+    fn about(&self) -> &'static str {
+        "The clients ask a caching reverse proxy for the hot documents of a package index. Each is to be fetched once, however \
+         many ask for it at the same time. The proxy fetches in the handler of a request; if that request's client goes, the \
+         handler is dropped, and the fetch with it."
     }
 
     fn perform(&self, args: &Args) -> Scene {
@@ -75,6 +86,11 @@ impl Act for Coalescing {
         }
         runs.push(run::<UnderGroup>(args));
         figures::scene(args, &runs)
+    }
+
+    #[cfg(test)]
+    fn sample(&self, hung: usize) -> Scene {
+        figures::sample(hung)
     }
 }
 
@@ -127,26 +143,28 @@ async fn run_on<R: Runtime, C: Coalesce>(tasks: Tasks<R>, args: &Args) -> Run {
         within,
         early: true,
     };
-    let ending = watch::until_ended(&tasks, C::NAME, end, &outcomes, &timeline, fetched).await;
+    let ending = watch::until_ended(&tasks, C::WAY.name, end, &outcomes, &timeline, fetched).await;
     let memory = memory.peak();
     let counts = books.counts();
     // What has not ended is ended now; what it did until then comes into the timeline.
     let open = timeline.elapsed();
     let left = tasks.end(CLEARING).await;
     Run {
-        name: C::NAME,
-        clients: args.clients,
-        latencies: outcomes.latencies(),
-        outcomes,
+        record: Record {
+            way: C::WAY,
+            clients: args.clients,
+            latencies: outcomes.latencies(),
+            outcomes,
+            ending,
+            open,
+            memory,
+            left,
+            most_busy: timeline.most_busy(),
+            spans: timeline.take(),
+        },
         counts,
-        ending,
-        open,
-        memory,
-        left,
         entries: coalescing.entries(),
         kept: books.kept(HOTTEST),
-        most_busy: timeline.most_busy(),
-        spans: timeline.take(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     args::Args,
     http::{self, Body, Connector, Handle},
     load::Failed,
+    report::Way,
     runtime::{Runtime, Tasks},
     timeline::{Doing, Open, Timeline},
 };
@@ -29,8 +30,8 @@ pub(crate) type Page = Result<Bytes, Failed>;
 
 /// A way to let one request fetch for all who want the same.
 pub(crate) trait Coalesce: Default + Send + Sync + 'static {
-    /// What it is called in the report.
-    const NAME: &str;
+    /// What the report says of it.
+    const WAY: Way;
 
     /// The page of `call`, which the cache had not when it was asked.
     fn page<R: Runtime>(&self, call: &Call<R>) -> impl Future<Output = Page> + Send;

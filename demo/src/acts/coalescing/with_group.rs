@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     load::Failed,
+    report::Way,
     runtime::Runtime,
     timeline::{Doing, Open},
 };
@@ -24,7 +25,11 @@ use crate::{
 pub(crate) struct UnderGroup(Group<Document, Page>);
 
 impl Coalesce for UnderGroup {
-    const NAME: &str = "ecluse Group";
+    const WAY: Way = Way {
+        name: "ecluse Group",
+        met: "ecluse's Group: one fetches for all who ask; if it is cut off, exactly one of those who wait takes over",
+        fails: "all who wait for a page are cut off: then its fetch is, too, and whoever comes next begins anew",
+    };
 
     async fn page<R: Runtime>(&self, call: &Call<R>) -> Page {
         // For the timeline only: since when this request waits.

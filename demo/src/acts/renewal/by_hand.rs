@@ -17,7 +17,7 @@ use super::{
     call::{Call, Renew},
     ledger::{Grant, SIGNED_OUT},
 };
-use crate::{load::Failed, runtime::Runtime, timeline::Doing};
+use crate::{load::Failed, report::Way, runtime::Runtime, timeline::Doing};
 
 /// "401 → refresh → retry": the retry middleware round an HTTP client, which knows its own request
 /// only. The lock round the token is not held over the refresh, since a lock of the standard library
@@ -35,7 +35,12 @@ impl EachForItself {
 }
 
 impl Renew for EachForItself {
-    const NAME: &str = "401, refresh, retry";
+    const WAY: Way = Way {
+        name: "401, refresh, retry",
+        met: "retry middleware round an HTTP client; the lock round the token is not held over the refresh",
+        fails: "two look at the same moment: a refresh token is used twice, the endpoint takes it for stolen and signs \
+                everybody out",
+    };
     type Seen = ();
 
     fn new(first: Grant, _: Duration) -> Self {
@@ -90,7 +95,11 @@ impl FlagAndNotify {
 }
 
 impl Renew for FlagAndNotify {
-    const NAME: &str = "flag + Notify";
+    const WAY: Way = Way {
+        name: "flag + Notify",
+        met: "the interceptor with isRefreshing and a queue of requests, as in HTTP clients of browsers and apps",
+        fails: "whoever refreshes is cut off at its await: the flag stays set, all others wait for ever",
+    };
     type Seen = ();
 
     fn new(grant: Grant, _: Duration) -> Self {
@@ -157,10 +166,18 @@ pub(crate) struct UnderMutex<const CHECK: bool> {
 }
 
 impl<const CHECK: bool> Renew for UnderMutex<CHECK> {
-    const NAME: &str = if CHECK {
-        "Mutex + re-check"
+    const WAY: Way = if CHECK {
+        Way {
+            name: "Mutex + re-check",
+            met: "the same after some accidents: whoever has waited for the mutex looks again at the token",
+            fails: "the token ends while the endpoint is down: all ask it, one after another",
+        }
     } else {
-        "Mutex, no re-check"
+        Way {
+            name: "Mutex, no re-check",
+            met: "the async mutex that is put round the refresh after the first race",
+            fails: "everybody who had to wait for the mutex refreshes once more, one after another",
+        }
     };
     type Seen = ();
 

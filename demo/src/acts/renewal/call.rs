@@ -18,6 +18,7 @@ use super::{
 use crate::{
     http::{Body, Connector},
     load::Failed,
+    report::Way,
     runtime::Runtime,
     timeline::{Doing, Open, Timeline},
 };
@@ -27,8 +28,8 @@ const ATTEMPTS: usize = 8;
 
 /// A way to renew the grant that all clients share.
 pub(crate) trait Renew: Send + Sync + 'static {
-    /// What it is called in the report.
-    const NAME: &str;
+    /// What the report says of it.
+    const WAY: Way;
     /// What is remembered with a grant, for when it is refused.
     type Seen: Send;
 
@@ -50,8 +51,8 @@ pub(crate) trait Renew: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Failed>> + Send;
 
     /// From when to when its breaker was not closed, if it has one.
-    fn opened(&self) -> Vec<(Duration, Duration)> {
-        Vec::new()
+    fn opened(&self) -> Option<Vec<(Duration, Duration)>> {
+        None
     }
 }
 

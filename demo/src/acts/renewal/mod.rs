@@ -27,12 +27,13 @@ use self::{
     ledger::Ledger,
     with_refresher::ByRefresher,
 };
-use super::{Act, Scene};
+use super::{Act, record::Record};
 use crate::{
     args::{Args, On},
     http,
     load::{self, Failed, Outcomes, Pace, Work},
     memory,
+    report::Scene,
     runtime::{AsyncStd, Runtime, Smol, Tasks, Tokio},
     timeline::Timeline,
     watch,
@@ -51,12 +52,22 @@ const OUTAGE_PERCENT: u32 = 30;
 pub(crate) struct Renewal;
 
 impl Act for Renewal {
+    fn name(&self) -> &'static str {
+        "renewal"
+    }
+
+    fn number(&self) -> &'static str {
+        "one"
+    }
+
     fn title(&self) -> &'static str {
         "A token expires, and is revoked, while it is in use: who renews it?"
     }
 
-    fn name(&self) -> &'static str {
-        "renewal"
+    fn about(&self) -> &'static str {
+        "The clients of an HTTP service share one bearer token. It expires, and is revoked, while their requests use it: \
+         somebody has to renew it, once, and whoever is just renewing may be cut off, too. A refresh token is good for one \
+         use; a second one revokes all that came of the same sign-in. Half-way the token endpoint is down for a while."
     }
 
     fn perform(&self, args: &Args) -> Scene {
@@ -71,6 +82,11 @@ impl Act for Renewal {
         }
         runs.push(run::<ByRefresher>(args));
         figures::scene(args, &runs)
+    }
+
+    #[cfg(test)]
+    fn sample(&self, hung: usize) -> Scene {
+        figures::sample(hung)
     }
 }
 
@@ -117,7 +133,7 @@ async fn run_on<R: Runtime, N: Renew>(tasks: Tasks<R>, args: &Args) -> Run {
         within,
         early: false,
     };
-    let ending = watch::until_ended(&tasks, N::NAME, end, &outcomes, &timeline, minted).await;
+    let ending = watch::until_ended(&tasks, N::WAY.name, end, &outcomes, &timeline, minted).await;
     let memory = memory.peak();
     let opened = clients.renewal.opened();
     drop(clients);
@@ -126,19 +142,22 @@ async fn run_on<R: Runtime, N: Renew>(tasks: Tasks<R>, args: &Args) -> Run {
     let open = timeline.elapsed();
     let left = tasks.end(CLEARING).await;
     Run {
-        name: N::NAME,
-        clients: args.clients,
-        outcomes,
+        record: Record {
+            way: N::WAY,
+            clients: args.clients,
+            latencies: outcomes.latencies(),
+            outcomes,
+            ending,
+            open,
+            memory,
+            left,
+            most_busy: timeline.most_busy(),
+            spans: timeline.take(),
+        },
         counts,
-        ending,
-        open,
-        memory,
-        left,
         valid: ledger.valid(),
         outage,
         opened,
-        most_busy: timeline.most_busy(),
-        spans: timeline.take(),
     }
 }
 

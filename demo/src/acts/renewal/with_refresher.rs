@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     load::Failed,
+    report::Way,
     runtime::Runtime,
     timeline::{Doing, Open},
 };
@@ -52,7 +53,12 @@ impl Hear for Journal {
 }
 
 impl Renew for ByRefresher {
-    const NAME: &str = "ecluse Refresher";
+    const WAY: Way = Way {
+        name: "ecluse Refresher",
+        met: "ecluse's Refresher: early, at half of a token's life, while the others go on; at once when the token was \
+              revoked; a breaker before an endpoint that is down",
+        fails: "an outage that outlasts the token, or a token revoked in it: there is none to be had",
+    };
     type Seen = Version;
 
     fn new(first: Grant, life: Duration) -> Self {
@@ -125,7 +131,7 @@ impl Renew for ByRefresher {
         Ok(())
     }
 
-    fn opened(&self) -> Vec<(Duration, Duration)> {
+    fn opened(&self) -> Option<Vec<(Duration, Duration)>> {
         let steps = self.token.observer().steps.lock();
         let steps = steps.unwrap_or_else(PoisonError::into_inner);
         let (mut open, mut since) = (Vec::new(), None);
@@ -136,6 +142,6 @@ impl Renew for ByRefresher {
                 _ => {}
             }
         }
-        open
+        Some(open)
     }
 }

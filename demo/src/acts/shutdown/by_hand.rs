@@ -11,7 +11,10 @@ use super::{
     requests::{Live, Sort},
     server::{self, Stop},
 };
-use crate::runtime::{Runtime, Tasks};
+use crate::{
+    report::Way,
+    runtime::{Runtime, Tasks},
+};
 
 /// No new connections; who is in flight may finish; when the grace is over, `main` returns.
 #[derive(Clone)]
@@ -21,7 +24,11 @@ pub(super) struct Drained {
 }
 
 impl Stop for Drained {
-    const NAME: &str = "tracker, wait";
+    const WAY: Way = Way {
+        name: "tracker, wait",
+        met: "“graceful shutdown” of HTTP servers: no new connections, wait for the rest, with a time-out",
+        fails: "whoever takes longer than the time-out was never told, and is still running when the process ends",
+    };
 
     fn new() -> Self {
         Self {
@@ -65,7 +72,11 @@ impl Stop for Drained {
 pub(super) struct Selected(Drained);
 
 impl Stop for Selected {
-    const NAME: &str = "token, select!";
+    const WAY: Way = Way {
+        name: "token, select!",
+        met: "a select! between the token and the work, in each handler",
+        fails: "the transaction that the select! drops is half done: no clean-up can be awaited in a drop",
+    };
 
     fn new() -> Self {
         Self(Drained::new())
@@ -112,7 +123,11 @@ pub(super) struct Careful {
 }
 
 impl Stop for Careful {
-    const NAME: &str = "two tokens, tracker";
+    const WAY: Way = Way {
+        name: "two tokens, tracker",
+        met: "the same after some accidents: undone behind the select!, a second token to force",
+        fails: "nothing here; each handler and each task has to remember both",
+    };
 
     fn new() -> Self {
         Self {

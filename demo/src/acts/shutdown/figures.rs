@@ -3,17 +3,13 @@
 
 use std::time::Duration;
 
-use super::{
-    Scene,
-    requests::Counts,
-    server::{Seen, Stop},
-    with_scope::Scoped,
-};
+use super::{Scene, requests::Counts, server::Seen};
 use crate::{
-    acts::Verdict,
     report::{
+        Shown, Way,
         picture::{Crowd, Panel, Words},
         table::Table,
+        verdict::{Promise, Verdict},
     },
     timeline::{Doing, Span},
 };
@@ -42,14 +38,14 @@ static WORDS: Words = Words {
         ("d", "was told to stop"),
     ],
     cut_off: "dropped",
-    bands: "violet: the grace",
+    bands: &[("t", "the grace")],
     sorted: true,
     hung: "still running when the process ended",
 };
 
 /// A run, when it is over.
 pub(super) struct Run {
-    pub(super) name: &'static str,
+    pub(super) way: Way,
     pub(super) clients: u32,
     pub(super) grace: Duration,
     pub(super) counts: Counts,
@@ -74,7 +70,7 @@ impl Run {
     fn panel(&self) -> Panel {
         let Counts { signal, down, .. } = self.counts;
         Panel {
-            name: self.name.to_owned(),
+            name: self.way.name.to_owned(),
             summary: format!(
                 "finished: {} · cancelled: {} · forced: {} · lost: {} · left running: {} · jobs lost: {}",
                 self.counts.finished,
@@ -94,34 +90,44 @@ impl Run {
             close_up: None,
         }
     }
+
+    fn summary(&self) -> String {
+        format!(
+            "with {}: {} in flight, finished: {}, cancelled: {}, forced: {}, lost: {}, hung: {}, after {:.2} s",
+            self.way.name,
+            self.counts.in_flight,
+            self.counts.finished,
+            self.counts.cancelled,
+            self.counts.forced,
+            self.counts.lost,
+            self.counts.left,
+            self.took().as_secs_f64(),
+        )
+    }
 }
 
 fn table(runs: &[Run]) -> Table {
-    let mut table = Table::new(runs.iter().map(|run| run.name));
-    let mut row = |question: &str, answer: &dyn Fn(&Run) -> String| {
-        table.row(question, runs.iter().map(answer));
+    let mut table = Table::new(runs.iter().map(|run| run.way.name));
+    let mut count = |question: &str, count: fn(&Counts) -> u64| {
+        table.ask(question, runs, |run| count(&run.counts));
     };
-    let count = |count: fn(&Counts) -> u64| move |run: &Run| count(&run.counts).to_string();
-    row(
-        "requests in flight at the signal",
-        &count(|all| all.in_flight),
-    );
-    row("  finished", &count(|all| all.finished));
-    row("  cancelled cleanly", &count(|all| all.cancelled));
-    row("    transactions undone", &count(|all| all.undone));
-    row("  forced at the end of the grace", &count(|all| all.forced));
-    row("  lost: dropped in the middle", &count(|all| all.lost));
-    row("    transactions half done", &count(|all| all.half_done));
-    row("  never ended: left at the exit", &count(|all| all.left));
-    row("jobs behind finished requests", &count(|all| all.jobs));
-    row("  lost", &|run| run.jobs_lost().to_string());
-    row("clients answered", &|run| run.seen.answered.to_string());
-    row("  told that it is over", &|run| run.seen.told.to_string());
-    row("  without an answer", &|run| {
+    count("requests in flight at the signal", |all| all.in_flight);
+    count("  finished", |all| all.finished);
+    count("  cancelled cleanly", |all| all.cancelled);
+    count("    transactions undone", |all| all.undone);
+    count("  forced at the end of the grace", |all| all.forced);
+    count("  lost: dropped in the middle", |all| all.lost);
+    count("    transactions half done", |all| all.half_done);
+    count("  never ended: left at the exit", |all| all.left);
+    count("jobs behind finished requests", |all| all.jobs);
+    table.ask("  lost", runs, Run::jobs_lost);
+    table.ask("clients answered", runs, |run| run.seen.answered);
+    table.ask("  told that it is over", runs, |run| run.seen.told);
+    table.ask("  without an answer", runs, |run| {
         let Seen { answered, told } = run.seen;
-        (u64::from(run.clients) - answered - told).to_string()
+        u64::from(run.clients) - answered - told
     });
-    row("time to empty", &|run| {
+    table.ask("time to empty", runs, |run| {
         if run.counts.left > 0 {
             return "never".to_owned();
         }
@@ -130,61 +136,84 @@ fn table(runs: &[Run]) -> Table {
     table
 }
 
-/// The promises of a scope that `run` did not keep. How much of the grace a busy machine takes from the
-/// clean-ups is none of them: what is not done by then is forced, and shown.
-fn broken(run: &Run) -> Vec<String> {
-    let Counts {
-        lost,
-        left,
-        in_flight,
-        ..
-    } = run.counts;
-    // The executor may take its time with what is forced.
-    let most = run.grace + Duration::from_secs(2);
-    let promises = [
-        (left > 0, format!("{left} requests hung")),
-        (run.left > 0, format!("{} tasks hung", run.left)),
-        (lost > 0, format!("{lost} requests were lost")),
-        (in_flight == 0, "nothing was in flight".to_owned()),
-        (run.took() > most, format!("it took {:?}", run.took())),
-    ];
-    let broken = promises.into_iter().filter(|(broken, _)| *broken);
-    broken.map(|(_, what)| what).collect()
-}
+/// The promises of a scope. How much of the grace a busy machine takes from the clean-ups is none of them: what is
+/// not done by then is forced, and shown.
+const PROMISES: &[Promise<Run>] = &[
+    Promise {
+        what: "every request ends",
+        broken: |run| {
+            let left = run.counts.left;
+            (left > 0).then(|| format!("{left} left"))
+        },
+    },
+    Promise {
+        what: "every task ends",
+        broken: |run| (run.left > 0).then(|| format!("{} left", run.left)),
+    },
+    Promise {
+        what: "none is dropped in the middle before the grace is over",
+        broken: |run| {
+            let lost = run.counts.lost;
+            (lost > 0).then(|| format!("{lost} lost"))
+        },
+    },
+    Promise {
+        what: "the end comes soon after the grace",
+        broken: |run| {
+            // The executor may take its time with what is forced.
+            let most = run.grace + Duration::from_secs(2);
+            (run.took() > most).then(|| format!("after {:.1} s", run.took().as_secs_f64()))
+        },
+    },
+    Promise {
+        what: "requests were in flight",
+        broken: |run| (run.counts.in_flight == 0).then(|| "none was".to_owned()),
+    },
+];
 
 /// Everything of the act; the last run is the one with the scope.
 pub(super) fn scene(runs: &[Run]) -> Scene {
     let mut table = table(runs);
-    let scope = runs.iter().rfind(|run| run.name == Scoped::NAME);
-    let scope = scope.expect("the act runs it");
+    let ours = runs.last().expect("the act runs it");
     table.caption(format!(
         "{} clients, 4 of 10 with quick requests, 3 slow, 2 with transactions, 1 with a library that listens to nobody; grace {:.2} s",
-        scope.clients,
-        scope.grace.as_secs_f64()
+        ours.clients,
+        ours.grace.as_secs_f64()
     ));
     let said = |run: &Run| {
-        run.said
-            .as_ref()
-            .map(|said| format!("{}: {said}", run.name))
+        let said = run.said.as_ref()?;
+        Some(format!("{}: {said}", run.way.name))
+    };
+    let shown = |run: &Run| Shown {
+        way: run.way,
+        panels: vec![run.panel()],
     };
     Scene {
         table,
         words: &WORDS,
-        panels: runs.iter().map(Run::panel).collect(),
+        runs: runs.iter().map(shown).collect(),
         notes: runs.iter().filter_map(said).collect(),
-        verdict: Verdict {
-            summary: format!(
-                "with {}: {} in flight, finished: {}, cancelled: {}, forced: {}, lost: {}, hung: {}, after {:.2} s",
-                scope.name,
-                scope.counts.in_flight,
-                scope.counts.finished,
-                scope.counts.cancelled,
-                scope.counts.forced,
-                scope.counts.lost,
-                scope.counts.left,
-                scope.took().as_secs_f64(),
-            ),
-            broken: broken(scope),
-        },
+        verdict: Verdict::new(ours.summary(), PROMISES, runs, |run| run.way),
     }
+}
+
+#[cfg(test)]
+pub(super) fn sample(hung: usize) -> Scene {
+    use super::{Drained, Scoped, Stop};
+    let run = |way, left| {
+        let mut counts = Counts::default();
+        (counts.in_flight, counts.left) = (4, left);
+        (counts.signal, counts.down) = (Duration::from_secs(1), Duration::from_secs(2));
+        Run {
+            way,
+            clients: 4,
+            grace: Duration::from_secs(1),
+            counts,
+            seen: Seen::default(),
+            said: Some("it is down".to_owned()),
+            left: 0,
+            spans: Vec::new(),
+        }
+    };
+    scene(&[run(Drained::WAY, 1), run(Scoped::WAY, hung as u64)])
 }

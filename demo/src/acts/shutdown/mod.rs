@@ -31,10 +31,11 @@ use self::{
     server::{Seen, Stop},
     with_scope::Scoped,
 };
-use super::{Act, Scene};
+use super::Act;
 use crate::{
     args::{Args, On},
     http,
+    report::Scene,
     runtime::{AsyncStd, Runtime, Smol, Tasks, Tokio},
     timeline::Timeline,
 };
@@ -53,12 +54,22 @@ const CLEARING: Duration = Duration::from_secs(5);
 pub(crate) struct Shutdown;
 
 impl Act for Shutdown {
+    fn name(&self) -> &'static str {
+        "shutdown"
+    }
+
+    fn number(&self) -> &'static str {
+        "three"
+    }
+
     fn title(&self) -> &'static str {
         "A server is stopped with its requests in flight: who ends how?"
     }
 
-    fn name(&self) -> &'static str {
-        "shutdown"
+    fn about(&self) -> &'static str {
+        "The clients ask a server, the quick ones again and again, when SIGINT comes. Some requests are quick, some can be \
+         dropped, some are transactions that have to be undone, and some are in a library that listens to nobody. When the \
+         grace is over, the process ends: by then all are to have ended, or to be known not to have."
     }
 
     fn perform(&self, args: &Args) -> Scene {
@@ -72,6 +83,11 @@ impl Act for Shutdown {
         }
         runs.push(run::<Scoped>(args));
         figures::scene(&runs)
+    }
+
+    #[cfg(test)]
+    fn sample(&self, hung: usize) -> Scene {
+        figures::sample(hung)
     }
 }
 
@@ -124,7 +140,7 @@ async fn run_on<R: Runtime, S: Stop>(tasks: Tasks<R>, args: &Args) -> Run {
     let (((), ()), (said, counts)) = zip(zip(signals, counts), stopped).await;
     println!(
         "{:<19} {:>4} in flight  {:>4} finished  {:>4} cancelled  {:>4} forced  {:>4} lost  {:>4} left",
-        S::NAME,
+        S::WAY.name,
         counts.in_flight,
         counts.finished,
         counts.cancelled,
@@ -136,7 +152,7 @@ async fn run_on<R: Runtime, S: Stop>(tasks: Tasks<R>, args: &Args) -> Run {
     let left = tasks.end(CLEARING).await;
     let seen = *seen.lock().unwrap_or_else(PoisonError::into_inner);
     Run {
-        name: S::NAME,
+        way: S::WAY,
         clients,
         grace,
         counts,

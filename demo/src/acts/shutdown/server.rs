@@ -16,13 +16,14 @@ use hyper_util::client::legacy::Client;
 use super::requests::{Live, Referee, Sort};
 use crate::{
     http::{self, Body, Connector},
+    report::Way,
     runtime::{Runtime, Tasks},
 };
 
 /// A way to stop a server.
 pub(super) trait Stop: Clone + Send + Sync + 'static {
-    /// What it is called in the report.
-    const NAME: &str;
+    /// What the report says of it.
+    const WAY: Way;
 
     fn new() -> Self;
 

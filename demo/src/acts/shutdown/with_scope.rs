@@ -20,14 +20,22 @@ use super::{
     requests::{Live, Sort},
     server::{self, Stop},
 };
-use crate::runtime::{Runtime, Tasks};
+use crate::{
+    report::Way,
+    runtime::{Runtime, Tasks},
+};
 
 /// Everything that the server does is a child of one scope.
 #[derive(Clone)]
 pub(super) struct Scoped(SharedScope);
 
 impl Stop for Scoped {
-    const NAME: &str = "ecluse scope";
+    const WAY: Way = Way {
+        name: "ecluse scope",
+        met: "ecluse's Shutdown: everything that the server runs is a child of one scope; it waits for the signal, cancels, \
+              lets clean-ups go on under their shields, forces what is left, and says who that was",
+        fails: "a task that never comes back to its executor: nobody can force it",
+    };
 
     fn new() -> Self {
         Self(SharedScope::named("server"))
