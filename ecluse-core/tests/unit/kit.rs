@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Longer than any step takes, shorter than anybody's patience.
-pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 10 });
 
 /// Runs a test's body in a thread; a hang is a failure.
 pub(crate) fn within(body: impl FnOnce() + Send + 'static) {
