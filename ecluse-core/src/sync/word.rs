@@ -7,7 +7,7 @@
 //! Invariants:
 //! - **S2** [`Word::store_locked`] is called only where the protocol says that no free writer can
 //!   interfere (see the invariants of the primitive).
-//! - **S3** What is guarded by a lock that is not [shared](Lock::SHARED) is `!Sync`: its one thread
+//! - **S4** What is guarded by a lock that is not [shared](Lock::SHARED) is `!Sync`: its one thread
 //!   cannot be overtaken between a load and a store, and no ordering says more than its program does.
 //!   (Moved to another thread, it takes its past along by whatever moved it.)
 
@@ -63,7 +63,7 @@ impl Word {
         {
             let _ = lock;
             if !L::SHARED {
-                // Relaxed, twice: S3.
+                // Relaxed, twice: S4.
                 let before = self.0.load(Ordering::Relaxed);
                 self.0.store(before.wrapping_add(by), Ordering::Relaxed);
                 return before;
@@ -120,7 +120,7 @@ impl Word {
     #[cfg(all(target_has_atomic = "ptr", not(ecluse_no_cas)))]
     #[inline(always)]
     fn swap_alone(&self, from: usize, to: usize) -> Result<(), usize> {
-        // Relaxed, twice: S3.
+        // Relaxed, twice: S4.
         match self.0.load(Ordering::Relaxed) {
             now if now == from => {
                 self.0.store(to, Ordering::Relaxed);
