@@ -42,7 +42,7 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         },
         Step {
             missing: component("fmt", "rustfmt"),
-            ..step("fmt", 10, |run, _| fmt(run))
+            ..step("fmt", 20, |run, _| fmt(run))
         },
         Step {
             missing: component("clippy", "clippy"),
