@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //! - Figures and verdicts are those of the terminal: the same [`Table`](super::table::Table) and
-//!   [`Verdict`](super::verdict::Verdict), shown in another way.
+//!   [`Verdict`], shown in another way.
 //! - Nothing is loaded: no address is named but places in the page itself.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
