@@ -153,8 +153,8 @@ pub(super) const BUDGET: Duration = Duration::from_secs(20);
 /// it has that.
 pub(super) fn chip_budget(chip: &Chip) -> Duration {
     Duration::from_secs(match chip.name {
-        "m0" => 180, // an image a part
-        "m7" => 70,  // the target of m4
+        "m0" => 140, // an image a part
+        "m7" => 30,  // the target of m4
         _ => 140,
     })
 }

@@ -50,14 +50,14 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         },
         Step {
             missing: component("clippy", "clippy").or_else(lacking),
-            ..step("clippy-apart", 130, |run, _| clippy_apart(run))
+            ..step("clippy-apart", 150, |run, _| clippy_apart(run))
         },
         step("unit", 220, |run, _| unit(run)),
         step("unit-no-std", 70, |run, _| unit_no_std(run)),
-        step("unit-no-cas", 90, |run, _| unit_no_cas(run)),
+        step("unit-no-cas", 110, |run, _| unit_no_cas(run)),
         step("doc-tests", 70, |run, _| doc_tests(run)),
         step("docs", 100, |run, _| docs(run)),
-        step(RUNNER, 210, {
+        step(RUNNER, 240, {
             let case = case.map(str::to_owned);
             move |run, session| conformance::build_runner(case.as_deref(), run, session)
         }),
