@@ -55,8 +55,8 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         step("unit", 220, |run, _| unit(run)),
         step("unit-no-std", 70, |run, _| unit_no_std(run)),
         step("unit-no-cas", 110, |run, _| unit_no_cas(run)),
-        step("doc-tests", 70, |run, _| doc_tests(run)),
-        step("docs", 100, |run, _| docs(run)),
+        step("doc-tests", 50, |run, _| doc_tests(run)),
+        step("docs", 90, |run, _| docs(run)),
         step(RUNNER, 240, {
             let case = case.map(str::to_owned);
             move |run, session| conformance::build_runner(case.as_deref(), run, session)
@@ -86,12 +86,12 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
             body,
         });
     }
-    steps.push(step("size", 60, |run, _| size(run)));
+    steps.push(step("size", 40, |run, _| size(run)));
     steps.push(Step {
         missing: lacking(),
         ..step("latency", 120, |run, _| latency(run))
     });
-    steps.push(step("loom", 300, |run, _| loom(run)));
+    steps.push(step("loom", 350, |run, _| loom(run)));
     steps.push(step("examples", 120, |run, _| example::run_host(run)));
     steps.push(Step {
         missing: lacking(),
