@@ -9,7 +9,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use ecluse_core::{
@@ -17,7 +17,7 @@ use ecluse_core::{
     flight::{DefaultHash, Fail, NoClock, Orphans, Part, Promote, Verdict},
 };
 
-use super::kit::{CROWD, Log, Strike, Wakes, pick, strike, struck};
+use super::kit::{Crowd, Log, Strike, Wakes, strike, struck};
 
 /// One call. An index is taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
@@ -321,11 +321,9 @@ impl Future for Body {
 struct Walk<'a, P: Orphans> {
     group: &'a Keys<P>,
     model: Model,
-    log: Log,
     ends: Ends,
     alive: Arc<()>,
-    ids: usize,
-    runs: Vec<(usize, Waker, Running<'a>)>,
+    runs: Crowd<Running<'a>>,
     forgotten: bool,
 }
 
@@ -334,27 +332,26 @@ impl<P: Orphans> Walk<'_, P> {
         match call {
             Call::Ask(key, verdict, strike) => self.ask(key, verdict, strike),
             Call::Poll(i, same) => {
-                if let Some(i) = pick(&self.runs, i) {
+                if let Some(i) = self.runs.pick(i) {
                     self.poll(i, same);
                 }
             }
             Call::Leave(i) => {
-                if let Some(i) = pick(&self.runs, i) {
-                    let (id, _, run) = self.runs.remove(i);
-                    self.model.leave(id);
-                    let got = struck(|| drop(run));
+                if let Some(run) = self.runs.take(i) {
+                    self.model.leave(run.id);
+                    let got = struck(|| drop(run.wait));
                     self.model.wakes.over(got);
                 }
             }
             Call::Forget(i) => {
-                if let Some(i) = pick(&self.runs, i) {
-                    std::mem::forget(self.runs.remove(i));
+                if let Some(run) = self.runs.take(i) {
+                    std::mem::forget(run);
                     self.forgotten = true;
                 }
             }
             Call::Finish(i, end) => {
-                if let Some(i) = pick(&self.runs, i) {
-                    let id = self.runs[i].0;
+                if let Some(i) = self.runs.pick(i) {
+                    let id = self.runs.at(i).id;
                     self.ends.lock().unwrap().insert(id, end);
                     self.model.caller(id).end = Some(end);
                 }
@@ -365,46 +362,34 @@ impl<P: Orphans> Walk<'_, P> {
     }
 
     fn ask(&mut self, key: u8, verdict: Verdict, strike: Strike) {
-        if self.runs.len() == CROWD {
-            return;
-        }
-        self.ids += 1;
-        let id = self.ids;
-        let body = Body {
-            id,
-            ends: self.ends.clone(),
-            alive: self.alive.clone(),
+        let (group, ends, alive) = (self.group, self.ends.clone(), self.alive.clone());
+        let run = |id| -> Running {
+            let body = Body { id, ends, alive };
+            Box::pin(group.run(key, || body).judge(move |_: &Value| verdict))
         };
-        let run = self.group.run(key, || body).judge(move |_: &Value| verdict);
-        self.runs
-            .push((id, self.log.waker(id, strike), Box::pin(run)));
-        self.model.wakes.enter(id, strike);
+        let Some(i) = self.runs.enter(&mut self.model.wakes, strike, run) else {
+            return;
+        };
         let caller = Caller {
             key,
             verdict,
             stage: Stage::Fresh,
             end: None,
         };
-        self.model.callers.insert(id, caller);
-        self.poll(self.runs.len() - 1, true);
+        self.model.callers.insert(self.runs.at(i).id, caller);
+        self.poll(i, true);
     }
 
     fn poll(&mut self, i: usize, same: bool) {
-        let (id, waker, run) = &mut self.runs[i];
-        if !same {
-            *waker = self.log.waker(*id, self.model.wakes.strike(*id));
-        }
-        let expected = self.model.poll(*id);
-        let got = struck(|| run.as_mut().poll(&mut Context::from_waker(waker)));
+        let run = self.runs.member(i, same, &self.model.wakes);
+        let cx = &mut Context::from_waker(&run.waker);
+        let expected = self.model.poll(run.id);
+        let got = struck(|| run.wait.as_mut().poll(cx));
         if expected != Polled::Waits {
-            self.model.callers.remove(id);
+            self.model.callers.remove(&run.id);
             drop(self.runs.remove(i));
         }
-        if expected == Polled::Panicked {
-            assert!(got.is_none(), "its own panic goes on");
-            return self.model.wakes.outdone();
-        }
-        let Some(got) = self.model.wakes.over(got) else {
+        let Some(got) = (self.model.wakes).ran(got, expected == Polled::Panicked) else {
             return;
         };
         let got = match got {
@@ -415,7 +400,7 @@ impl<P: Orphans> Walk<'_, P> {
     }
 
     fn compare(&self) {
-        self.log.agrees(&self.model.wakes.woken);
+        self.runs.log.agrees(&self.model.wakes.woken);
         let found: Vec<_> = (0..4).filter_map(|key| self.model.find(key)).collect();
         assert_eq!(self.group.len(), found.len());
         for key in 0..4 {
@@ -440,15 +425,13 @@ pub(crate) fn walk<P: Orphans + Send + Sync + 'static>(fails: bool, limit: usize
             callers: BTreeMap::new(),
             wakes: Wakes::default(),
         },
-        log: Log::new(move || {
+        ends: Ends::default(),
+        alive: Arc::default(),
+        runs: Crowd::new(Log::new(move || {
             if let Some(group) = back.upgrade() {
                 group.forget(&0);
             }
-        }),
-        ends: Ends::default(),
-        alive: Arc::default(),
-        ids: 0,
-        runs: Vec::new(),
+        })),
         forgotten: false,
     };
     for &call in calls {

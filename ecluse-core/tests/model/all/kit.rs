@@ -1,4 +1,5 @@
-//! What the newer models share: who is woken, wakers that come back or panic, calls that may panic.
+//! What the newer models share: those who wait, and are polled by hand; who is woken, wakers that come
+//! back or panic, calls that may panic.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +10,7 @@ use std::{
 
 /// Waiters at a time: few enough for one batch of wakes on a host, so that a waker that comes back
 /// finds what the model says, however many are woken.
-pub(super) const CROWD: usize = 12;
+const CROWD: usize = 12;
 
 /// What a waker does when it wakes, besides being written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,13 +136,94 @@ impl Wakes {
         got
     }
 
+    /// A poll is over of one who runs work of its own, which `panicked` or did not.
+    #[track_caller]
+    pub(super) fn ran<R>(&mut self, got: Option<R>, panicked: bool) -> Option<R> {
+        if !panicked {
+            return self.over(got);
+        }
+        assert!(got.is_none(), "its own panic goes on");
+        self.outdone();
+        None
+    }
+
     /// A call is over that panicked by itself: of two panics the first goes on.
     pub(super) fn outdone(&mut self) {
         self.struck = false;
     }
 }
 
-/// One of those there are.
-pub(super) fn pick<T>(of: &[T], i: usize) -> Option<usize> {
-    (!of.is_empty()).then(|| i % of.len())
+/// One of those who wait.
+pub(super) struct Member<W> {
+    pub(super) id: usize,
+    pub(super) waker: Waker,
+    pub(super) wait: W,
+}
+
+/// Those who wait, in the order in which they came.
+pub(super) struct Crowd<W> {
+    pub(super) log: Log,
+    ids: usize,
+    members: Vec<Member<W>>,
+}
+
+impl<W> Crowd<W> {
+    pub(super) fn new(log: Log) -> Self {
+        Self {
+            log,
+            ids: 0,
+            members: Vec::new(),
+        }
+    }
+
+    /// One more comes, if there is room. Where it is, then.
+    pub(super) fn enter(
+        &mut self,
+        wakes: &mut Wakes,
+        strike: Strike,
+        wait: impl FnOnce(usize) -> W,
+    ) -> Option<usize> {
+        if self.members.len() == CROWD {
+            return None;
+        }
+        self.ids += 1;
+        wakes.enter(self.ids, strike);
+        self.members.push(Member {
+            id: self.ids,
+            waker: self.log.waker(self.ids, strike),
+            wait: wait(self.ids),
+        });
+        Some(self.members.len() - 1)
+    }
+
+    /// Where one of them is: any number will do.
+    pub(super) fn pick(&self, i: usize) -> Option<usize> {
+        (!self.members.is_empty()).then(|| i % self.members.len())
+    }
+
+    pub(super) fn at(&self, i: usize) -> &Member<W> {
+        &self.members[i]
+    }
+
+    /// One of them, to be polled: with the same waker, or another of its own.
+    pub(super) fn member(&mut self, i: usize, same: bool, wakes: &Wakes) -> &mut Member<W> {
+        let member = &mut self.members[i];
+        if !same {
+            member.waker = self.log.waker(member.id, wakes.strike(member.id));
+        }
+        member
+    }
+
+    pub(super) fn remove(&mut self, i: usize) -> Member<W> {
+        self.members.remove(i)
+    }
+
+    /// One of them leaves.
+    pub(super) fn take(&mut self, i: usize) -> Option<Member<W>> {
+        self.pick(i).map(|i| self.remove(i))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
 }

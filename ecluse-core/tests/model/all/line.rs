@@ -8,14 +8,14 @@ use std::{
     collections::{BTreeMap, VecDeque},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use ecluse_core::{
     AcquireIf, AcquireOutcome, Generation, Line, LineStatus, Outcome, Token, line::HoldEnd,
 };
 
-use super::kit::{CROWD, Log, Strike, Wakes, pick, strike, struck};
+use super::kit::{Crowd, Log, Strike, Wakes, strike, struck};
 
 /// One call. An index is taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
@@ -147,20 +147,16 @@ impl Model {
     }
 }
 
-struct Waiter<'a> {
-    id: usize,
+struct Waits<'a> {
     /// The hold whose end it waits for.
     hold: usize,
-    waker: Waker,
-    wait: Pin<Box<HoldEnd<&'a Line>>>,
+    end: Pin<Box<HoldEnd<&'a Line>>>,
 }
 
 struct Walk<'a> {
     line: &'a Line,
     model: Model,
-    log: Log,
-    ids: usize,
-    waiters: Vec<Waiter<'a>>,
+    waiters: Crowd<Waits<'a>>,
     token: Option<Token<'a>>,
     /// Generations that were seen, and their numbers.
     seen: Vec<(usize, Generation)>,
@@ -200,37 +196,31 @@ impl<'a> Walk<'a> {
                 }
             },
             Call::Clone(i) => {
-                if let Some(i) = pick(&self.waiters, i) {
-                    let waiter = &self.waiters[i];
-                    let (id, hold) = (waiter.id, waiter.hold);
-                    let wait = (*waiter.wait).clone();
-                    self.push(wait, hold, self.model.wakes.strike(id));
+                if let Some(i) = self.waiters.pick(i) {
+                    let waiter = self.waiters.at(i);
+                    let (id, hold) = (waiter.id, waiter.wait.hold);
+                    let end = (*waiter.wait.end).clone();
+                    self.push(end, hold, self.model.wakes.strike(id));
                 }
             }
             Call::Poll(i, same) => {
-                if let Some(i) = pick(&self.waiters, i) {
+                if let Some(i) = self.waiters.pick(i) {
                     self.poll(i, same);
                 }
             }
             Call::Leave(i) => {
-                if let Some(i) = pick(&self.waiters, i) {
-                    let waiter = self.waiters.remove(i);
-                    self.model.leave(waiter.id, waiter.hold);
+                if let Some(waiter) = self.waiters.take(i) {
+                    self.model.leave(waiter.id, waiter.wait.hold);
                     drop(waiter.wait);
                 }
             }
             Call::Abandon(i) => {
-                if let Some(i) = pick(&self.waiters, i) {
-                    let mut waiter = self.waiters.remove(i);
-                    let expected = self.model.leave(waiter.id, waiter.hold);
-                    assert_eq!(waiter.wait.as_mut().try_abandon(), expected);
+                if let Some(mut waiter) = self.waiters.take(i) {
+                    let expected = self.model.leave(waiter.id, waiter.wait.hold);
+                    assert_eq!(waiter.wait.end.as_mut().try_abandon(), expected);
                 }
             }
-            Call::Forget(i) => {
-                if let Some(i) = pick(&self.waiters, i) {
-                    std::mem::forget(self.waiters.remove(i));
-                }
-            }
+            Call::Forget(i) => std::mem::forget(self.waiters.take(i)),
             Call::Release => self.end(Outcome::Done, Token::release),
             Call::Drop => self.end(ABANDONED, drop),
             Call::Panic => {
@@ -286,29 +276,17 @@ impl<'a> Walk<'a> {
         self.push(wait, self.model.generation, strike);
     }
 
-    fn push(&mut self, wait: HoldEnd<&'a Line>, hold: usize, strike: Strike) {
-        if self.waiters.len() == CROWD {
-            return;
-        }
-        self.ids += 1;
-        self.model.wakes.enter(self.ids, strike);
-        self.waiters.push(Waiter {
-            id: self.ids,
-            hold,
-            waker: self.log.waker(self.ids, strike),
-            wait: Box::pin(wait),
-        });
+    fn push(&mut self, end: HoldEnd<&'a Line>, hold: usize, strike: Strike) {
+        let end = Box::pin(end);
+        let wakes = &mut self.model.wakes;
+        self.waiters.enter(wakes, strike, |_| Waits { hold, end });
     }
 
     fn poll(&mut self, i: usize, same: bool) {
-        let waiter = &mut self.waiters[i];
-        let expected = self.model.poll(waiter.id, waiter.hold);
-        if !same {
-            let strike = self.model.wakes.strike(waiter.id);
-            waiter.waker = self.log.waker(waiter.id, strike);
-        }
+        let waiter = self.waiters.member(i, same, &self.model.wakes);
+        let expected = self.model.poll(waiter.id, waiter.wait.hold);
         let cx = &mut Context::from_waker(&waiter.waker);
-        let got = match waiter.wait.as_mut().poll(cx) {
+        let got = match waiter.wait.end.as_mut().poll(cx) {
             Poll::Ready(outcome) => Some(outcome),
             Poll::Pending => None,
         };
@@ -321,7 +299,7 @@ impl<'a> Walk<'a> {
     fn compare(&mut self) {
         self.learn();
         let (line, model) = (self.line, &self.model);
-        self.log.agrees(&model.wakes.woken);
+        self.waiters.log.agrees(&model.wakes.woken);
         assert_eq!(line.is_busy(), model.held);
         assert_eq!(line.is_closed(), model.closed);
         assert_eq!(line.has_waiters(), !model.queue.is_empty());
@@ -342,13 +320,11 @@ pub(crate) fn walk(calls: &[Call]) {
             told: BTreeMap::new(),
             wakes: Wakes::default(),
         },
-        log: Log::new(move || {
+        waiters: Crowd::new(Log::new(move || {
             if let Some(line) = back.upgrade() {
                 drop(line.try_acquire_token());
             }
-        }),
-        ids: 0,
-        waiters: Vec::new(),
+        })),
         token: None,
         seen: Vec::new(),
     };

@@ -8,12 +8,12 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use ecluse_core::{Once, flight::NotInit};
 
-use super::kit::{CROWD, Log, Strike, Wakes, pick, strike, struck};
+use super::kit::{Crowd, Log, Strike, Wakes, strike, struck};
 
 /// One call. An index is taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
@@ -167,10 +167,8 @@ impl Future for Body {
 struct Walk<'a> {
     once: &'a Place,
     model: Model,
-    log: Log,
     ends: Ends,
-    ids: usize,
-    asking: Vec<(usize, Waker, Asking<'a>)>,
+    asking: Crowd<Asking<'a>>,
     /// Those whose futures were dropped or are over.
     gone: BTreeSet<usize>,
 }
@@ -180,34 +178,29 @@ impl Walk<'_> {
         match call {
             Call::Ask(strike) => self.ask(strike),
             Call::Poll(i, same) => {
-                if let Some(i) = pick(&self.asking, i) {
+                if let Some(i) = self.asking.pick(i) {
                     self.poll(i, same);
                 }
             }
             Call::Leave(i) => {
-                if let Some(i) = pick(&self.asking, i) {
-                    let (id, _, asking) = self.asking.remove(i);
-                    self.gone.insert(id);
-                    self.model.leave(id);
-                    let got = struck(|| drop(asking));
+                if let Some(asking) = self.asking.take(i) {
+                    self.gone.insert(asking.id);
+                    self.model.leave(asking.id);
+                    let got = struck(|| drop(asking.wait));
                     self.model.wakes.over(got);
                 }
             }
-            Call::Forget(i) => {
-                if let Some(i) = pick(&self.asking, i) {
-                    std::mem::forget(self.asking.remove(i));
-                }
-            }
+            Call::Forget(i) => std::mem::forget(self.asking.take(i)),
             Call::Finish(i, end) => {
-                if let Some(i) = pick(&self.asking, i) {
-                    let id = self.asking[i].0;
+                if let Some(i) = self.asking.pick(i) {
+                    let id = self.asking.at(i).id;
                     self.ends.lock().unwrap().insert(id, end);
                     self.model.ends.insert(id, end);
                 }
             }
             Call::Set => assert_eq!(self.once.set(SET).is_ok(), self.model.set()),
         }
-        self.log.agrees(&self.model.wakes.woken);
+        self.asking.log.agrees(&self.model.wakes.woken);
         assert_eq!(self.once.get().copied(), self.model.value);
         assert_eq!(self.once.is_set(), self.model.value.is_some());
         let maker = self.model.maker;
@@ -215,35 +208,23 @@ impl Walk<'_> {
     }
 
     fn ask(&mut self, strike: Strike) {
-        if self.asking.len() == CROWD {
-            return;
+        let (once, ends) = (self.once, self.ends.clone());
+        let ask = |id| -> Asking { Box::pin(once.get_or_try_init(move || Body(id, ends))) };
+        if let Some(i) = self.asking.enter(&mut self.model.wakes, strike, ask) {
+            self.poll(i, true);
         }
-        self.ids += 1;
-        let (id, ends) = (self.ids, self.ends.clone());
-        let asking = self.once.get_or_try_init(move || Body(id, ends));
-        self.model.wakes.enter(id, strike);
-        self.asking
-            .push((id, self.log.waker(id, strike), Box::pin(asking)));
-        self.poll(self.asking.len() - 1, true);
     }
 
     fn poll(&mut self, i: usize, same: bool) {
-        let (id, waker, asking) = &mut self.asking[i];
-        let id = *id;
-        if !same {
-            *waker = self.log.waker(id, self.model.wakes.strike(id));
-        }
+        let asking = self.asking.member(i, same, &self.model.wakes);
+        let (id, cx) = (asking.id, &mut Context::from_waker(&asking.waker));
         let expected = self.model.poll(id);
-        let got = struck(|| asking.as_mut().poll(&mut Context::from_waker(waker)));
+        let got = struck(|| asking.wait.as_mut().poll(cx));
         if expected != Polled::Waits {
             self.gone.insert(id);
             drop(self.asking.remove(i));
         }
-        if expected == Polled::Panicked {
-            assert!(got.is_none(), "its own panic goes on");
-            return self.model.wakes.outdone();
-        }
-        let got = match self.model.wakes.over(got) {
+        let got = match self.model.wakes.ran(got, expected == Polled::Panicked) {
             None => return,
             Some(Poll::Pending) => Polled::Waits,
             Some(Poll::Ready(Ok(value))) => Polled::Value(*value),
@@ -260,14 +241,12 @@ pub(crate) fn walk(calls: &[Call]) {
     let mut walk = Walk {
         once: &once,
         model: Model::default(),
-        log: Log::new(move || {
+        ends: Ends::default(),
+        asking: Crowd::new(Log::new(move || {
             if let Some(once) = back.upgrade() {
                 let _ = once.set(SET);
             }
-        }),
-        ends: Ends::default(),
-        ids: 0,
-        asking: Vec::new(),
+        })),
         gone: BTreeSet::new(),
     };
     for &call in calls {

@@ -9,7 +9,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use ecluse_core::{
@@ -17,7 +17,7 @@ use ecluse_core::{
     flight::{Part, Relay},
 };
 
-use super::kit::{CROWD, Log, Strike, Wakes, pick, strike, struck};
+use super::kit::{Crowd, Log, Strike, Wakes, strike, struck};
 
 /// One call. An index is taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
@@ -221,10 +221,8 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer<Value>, NoAnswer>> 
 struct Walk<'a> {
     relay: &'a Relay<Body>,
     model: Model,
-    log: Log,
     board: Arc<Mutex<Board>>,
-    ids: usize,
-    runs: Vec<(usize, Waker, Running<'a>)>,
+    runs: Crowd<Running<'a>>,
 }
 
 impl Walk<'_> {
@@ -232,66 +230,52 @@ impl Walk<'_> {
         match call {
             Call::Ask(strike) => self.ask(strike),
             Call::Poll(i, same) => {
-                if let Some(i) = pick(&self.runs, i) {
+                if let Some(i) = self.runs.pick(i) {
                     self.poll(i, same);
                 }
             }
             Call::Leave(i) => {
-                if let Some(i) = pick(&self.runs, i) {
-                    let (id, _, run) = self.runs.remove(i);
-                    self.model.leave(id);
-                    let got = struck(|| drop(run));
+                if let Some(run) = self.runs.take(i) {
+                    self.model.leave(run.id);
+                    let got = struck(|| drop(run.wait));
                     self.model.wakes.over(got);
                 }
             }
-            Call::Forget(i) => {
-                if let Some(i) = pick(&self.runs, i) {
-                    std::mem::forget(self.runs.remove(i));
-                }
-            }
+            Call::Forget(i) => std::mem::forget(self.runs.take(i)),
             Call::Finish(end) => {
                 self.model.end = Some(end);
                 self.board.lock().unwrap().end = Some(end);
             }
         }
-        self.log.agrees(&self.model.wakes.woken);
+        self.runs.log.agrees(&self.model.wakes.woken);
         assert_eq!(self.relay.is_running(), self.model.driver.is_some());
         let place = self.board.lock().unwrap().place;
         assert_eq!(place, self.model.place, "what is half-done");
     }
 
     fn ask(&mut self, strike: Strike) {
-        if self.runs.len() == CROWD {
-            return;
+        let (relay, board) = (self.relay, self.board.clone());
+        let run = |id| -> Running {
+            Box::pin(relay.run(move || Body {
+                by: id,
+                polls: 0,
+                board: board.clone(),
+            }))
+        };
+        if let Some(i) = self.runs.enter(&mut self.model.wakes, strike, run) {
+            self.poll(i, true);
         }
-        self.ids += 1;
-        let (id, board) = (self.ids, self.board.clone());
-        let run = self.relay.run(move || Body {
-            by: id,
-            polls: 0,
-            board: board.clone(),
-        });
-        self.model.wakes.enter(id, strike);
-        self.runs
-            .push((id, self.log.waker(id, strike), Box::pin(run)));
-        self.poll(self.runs.len() - 1, true);
     }
 
     fn poll(&mut self, i: usize, same: bool) {
-        let (id, waker, run) = &mut self.runs[i];
-        if !same {
-            *waker = self.log.waker(*id, self.model.wakes.strike(*id));
-        }
-        let expected = self.model.poll(*id);
-        let got = struck(|| run.as_mut().poll(&mut Context::from_waker(waker)));
+        let run = self.runs.member(i, same, &self.model.wakes);
+        let cx = &mut Context::from_waker(&run.waker);
+        let expected = self.model.poll(run.id);
+        let got = struck(|| run.wait.as_mut().poll(cx));
         if expected != Polled::Waits {
             drop(self.runs.remove(i));
         }
-        if expected == Polled::Panicked {
-            assert!(got.is_none(), "its own panic goes on");
-            return self.model.wakes.outdone();
-        }
-        let got = match self.model.wakes.over(got) {
+        let got = match self.model.wakes.ran(got, expected == Polled::Panicked) {
             None => return,
             Some(Poll::Pending) => Polled::Waits,
             Some(Poll::Ready(got)) => Polled::Over(got.map(|got| {
@@ -309,14 +293,12 @@ pub(crate) fn walk(calls: &[Call]) {
     let mut walk = Walk {
         relay: &relay,
         model: Model::default(),
-        log: Log::new(move || {
+        board: Arc::default(),
+        runs: Crowd::new(Log::new(move || {
             if let Some(relay) = back.upgrade() {
                 let _ = relay.is_running();
             }
-        }),
-        board: Arc::default(),
-        ids: 0,
-        runs: Vec::new(),
+        })),
     };
     for &call in calls {
         walk.call(call);

@@ -9,12 +9,12 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use ecluse_core::{Reason, SharedScope, cancel::Kind};
 
-use super::kit::{CROWD, Log, Strike, Wakes, pick, struck};
+use super::kit::{Crowd, Log, Strike, Wakes, struck};
 
 /// One call. An index is taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
@@ -170,12 +170,10 @@ impl Model {
 
 type Waiting = Pin<Box<dyn Future<Output = Reason>>>;
 
-struct Waiter {
-    id: usize,
+struct Waits {
     place: usize,
     force: bool,
-    waker: Waker,
-    wait: Waiting,
+    reason: Waiting,
 }
 
 struct Walk {
@@ -183,9 +181,7 @@ struct Walk {
     scopes: Vec<Option<SharedScope>>,
     doomed: Arc<Mutex<Option<SharedScope>>>,
     model: Model,
-    log: Log,
-    ids: usize,
-    waiters: Vec<Waiter>,
+    waiters: Crowd<Waits>,
     /// How many wakes were compared.
     seen: usize,
 }
@@ -230,23 +226,18 @@ impl Walk {
             Call::Force(i, code) => self.cancel(i, code, true),
             Call::Wait(i, force, strike) => self.wait(i, force, strike),
             Call::Poll(i, same) => {
-                if let Some(i) = pick(&self.waiters, i) {
+                if let Some(i) = self.waiters.pick(i) {
                     self.poll(i, same);
                 }
             }
             Call::Leave(i) => {
-                if let Some(i) = pick(&self.waiters, i) {
-                    let waiter = self.waiters.remove(i);
-                    self.model.nodes[waiter.place].waits -= 1;
+                if let Some(waiter) = self.waiters.take(i) {
+                    self.model.nodes[waiter.wait.place].waits -= 1;
                     self.model.queued.retain(|(id, ..)| *id != waiter.id);
                     drop(waiter.wait);
                 }
             }
-            Call::Forget(i) => {
-                if let Some(i) = pick(&self.waiters, i) {
-                    std::mem::forget(self.waiters.remove(i));
-                }
-            }
+            Call::Forget(i) => std::mem::forget(self.waiters.take(i)),
         }
         self.compare();
     }
@@ -282,37 +273,30 @@ impl Walk {
     }
 
     fn wait(&mut self, i: usize, force: bool, strike: Strike) {
-        if self.waiters.len() == CROWD {
-            return;
-        }
         let (place, scope) = self.pick(i);
         let scope = scope.clone();
-        let wait: Waiting = Box::pin(async move {
+        let reason: Waiting = Box::pin(async move {
             if force {
                 scope.cx().forced().await
             } else {
                 scope.cx().cancelled().await
             }
         });
-        self.ids += 1;
-        self.model.wakes.enter(self.ids, strike);
-        self.model.nodes[place].waits += 1;
-        self.waiters.push(Waiter {
-            id: self.ids,
+        let wait = Waits {
             place,
             force,
-            waker: self.log.waker(self.ids, strike),
-            wait,
-        });
-        self.poll(self.waiters.len() - 1, true);
+            reason,
+        };
+        let wakes = &mut self.model.wakes;
+        if let Some(i) = self.waiters.enter(wakes, strike, |_| wait) {
+            self.model.nodes[place].waits += 1;
+            self.poll(i, true);
+        }
     }
 
     fn poll(&mut self, i: usize, same: bool) {
-        let waiter = &mut self.waiters[i];
-        let (id, place) = (waiter.id, waiter.place);
-        if !same {
-            waiter.waker = self.log.waker(id, self.model.wakes.strike(id));
-        }
+        let waiter = self.waiters.member(i, same, &self.model.wakes);
+        let (id, place, force) = (waiter.id, waiter.wait.place, waiter.wait.force);
         let model = &mut self.model;
         let told = model.told.iter().position(|(told, _)| *told == id);
         let expected = match told {
@@ -320,18 +304,15 @@ impl Walk {
             None if model.queued.iter().any(|(other, ..)| *other == id) => None,
             None => {
                 let node = &model.nodes[place];
-                let reached = node.cancelled.filter(|_| !waiter.force || node.forced);
+                let reached = node.cancelled.filter(|_| !force || node.forced);
                 if reached.is_none() {
-                    model.queued.push((id, place, waiter.force));
+                    model.queued.push((id, place, force));
                 }
                 reached
             }
         };
-        let got = waiter
-            .wait
-            .as_mut()
-            .poll(&mut Context::from_waker(&waiter.waker));
-        let got = match got {
+        let cx = &mut Context::from_waker(&waiter.waker);
+        let got = match waiter.wait.reason.as_mut().poll(cx) {
             Poll::Ready(reason) => Some(why(reason)),
             Poll::Pending => None,
         };
@@ -344,7 +325,7 @@ impl Walk {
 
     fn compare(&mut self) {
         // In a tree it is not said who comes first.
-        let woken = self.log.woken();
+        let woken = self.waiters.log.woken();
         let sorted = |ids: &[usize]| {
             let mut ids = ids.to_vec();
             ids.sort_unstable();
@@ -383,15 +364,13 @@ pub(crate) fn walk(calls: &[Call]) {
         scopes: vec![Some(root)],
         model,
         doomed,
-        log: Log::new(move || {
+        waiters: Crowd::new(Log::new(move || {
             let doomed = to_drop.lock().unwrap().take();
             drop(doomed);
             if let Some(root) = weak.upgrade() {
                 root.cancel(BACK);
             }
-        }),
-        ids: 0,
-        waiters: Vec::new(),
+        })),
         seen: 0,
     };
     for &call in calls {

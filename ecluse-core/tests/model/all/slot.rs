@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use ecluse_core::{
@@ -17,7 +17,7 @@ use ecluse_core::{
     claim::{Claiming, GrantId, Policy, Released, Revoking},
 };
 
-use super::kit::{CROWD, Log, Strike, Wakes, pick, strike, struck};
+use super::kit::{Crowd, Log, Strike, Wakes, strike, struck};
 
 /// One call. An index is taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
@@ -226,11 +226,13 @@ enum Waits<'a, P: Policy> {
     Watch(Pin<Box<Released<&'a Slot<P>>>>),
 }
 
-struct Waiter<'a, P: Policy> {
-    id: usize,
-    kind: Kind,
-    waker: Waker,
-    wait: Waits<'a, P>,
+impl<P: Policy> Waits<'_, P> {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Claim(_) => Kind::Claims,
+            Self::Watch(_) => Kind::Watches,
+        }
+    }
 }
 
 /// Taking grants back, where the policy allows it.
@@ -271,9 +273,7 @@ revokes!(Revocable false, Barging true);
 struct Walk<'a, P: Policy> {
     slot: &'a Slot<P>,
     model: Model,
-    log: Log,
-    ids: usize,
-    waiters: Vec<Waiter<'a, P>>,
+    waiters: Crowd<Waits<'a, P>>,
     claim: Option<Claim<&'a Slot<P>>>,
     noted: Option<(GrantId, usize)>,
 }
@@ -289,28 +289,26 @@ impl<'a, P: Revokes> Walk<'a, P> {
             }
             Call::Claim(strike) => {
                 let wait = Waits::Claim(Box::pin(self.slot.claim()));
-                self.enter(Kind::Claims, wait, strike);
+                self.enter(wait, strike);
             }
             Call::Watch(strike) => {
                 let wait = Waits::Watch(Box::pin(self.slot.released()));
-                self.enter(Kind::Watches, wait, strike);
+                self.enter(wait, strike);
             }
             Call::Poll(i, same) => {
-                if let Some(i) = pick(&self.waiters, i) {
+                if let Some(i) = self.waiters.pick(i) {
                     self.poll(i, same);
                 }
             }
             Call::Leave(i) => {
-                if let Some(i) = pick(&self.waiters, i) {
-                    let waiter = self.waiters.remove(i);
+                if let Some(waiter) = self.waiters.take(i) {
                     self.model.leave(waiter.id, false);
                     let got = struck(|| drop(waiter.wait));
                     self.model.wakes.over(got);
                 }
             }
             Call::Abandon(i) => {
-                if let Some(i) = pick(&self.waiters, i) {
-                    let waiter = self.waiters.remove(i);
+                if let Some(waiter) = self.waiters.take(i) {
                     let expected = self.model.leave(waiter.id, true);
                     let (told, claim) = match waiter.wait {
                         Waits::Claim(mut wait) => claimed(wait.as_mut().try_abandon()),
@@ -322,11 +320,7 @@ impl<'a, P: Revokes> Walk<'a, P> {
                     self.keep(claim);
                 }
             }
-            Call::Forget(i) => {
-                if let Some(i) = pick(&self.waiters, i) {
-                    std::mem::forget(self.waiters.remove(i));
-                }
-            }
+            Call::Forget(i) => std::mem::forget(self.waiters.take(i)),
             Call::Release => self.end(Outcome::Done, Claim::release),
             Call::Drop => self.end(ABANDONED, drop),
             Call::Panic => {
@@ -381,29 +375,16 @@ impl<'a, P: Revokes> Walk<'a, P> {
         }
     }
 
-    fn enter(&mut self, kind: Kind, wait: Waits<'a, P>, strike: Strike) {
-        if self.waiters.len() == CROWD {
-            return;
+    fn enter(&mut self, wait: Waits<'a, P>, strike: Strike) {
+        let wakes = &mut self.model.wakes;
+        if let Some(i) = self.waiters.enter(wakes, strike, |_| wait) {
+            self.poll(i, true);
         }
-        self.ids += 1;
-        self.model.wakes.enter(self.ids, strike);
-        self.waiters.push(Waiter {
-            id: self.ids,
-            kind,
-            waker: self.log.waker(self.ids, strike),
-            wait,
-        });
-        self.poll(self.waiters.len() - 1, true);
     }
 
     fn poll(&mut self, i: usize, same: bool) {
-        let waiter = &mut self.waiters[i];
-        let expected = self.model.poll(waiter.id, waiter.kind);
-        if !same {
-            waiter.waker = self
-                .log
-                .waker(waiter.id, self.model.wakes.strike(waiter.id));
-        }
+        let waiter = self.waiters.member(i, same, &self.model.wakes);
+        let expected = self.model.poll(waiter.id, waiter.wait.kind());
         let cx = &mut Context::from_waker(&waiter.waker);
         let (told, claim) = match &mut waiter.wait {
             Waits::Claim(wait) => match wait.as_mut().poll(cx) {
@@ -438,7 +419,7 @@ impl<'a, P: Revokes> Walk<'a, P> {
 
     fn compare(&self) {
         let (slot, model) = (self.slot, &self.model);
-        self.log.agrees(&model.wakes.woken);
+        self.waiters.log.agrees(&model.wakes.woken);
         assert_eq!(slot.is_claimed(), model.held);
         assert_eq!(slot.is_closed(), model.closed);
         let waits = !model.claimers.is_empty() || !model.watchers.is_empty();
@@ -465,13 +446,11 @@ pub(crate) fn walk<P: Revokes + 'static>(calls: &[Call]) {
             barging: P::OVERTAKES,
             ..Model::default()
         },
-        log: Log::new(move || {
+        waiters: Crowd::new(Log::new(move || {
             if let Some(slot) = back.upgrade() {
                 drop(slot.try_claim());
             }
-        }),
-        ids: 0,
-        waiters: Vec::new(),
+        })),
         claim: None,
         noted: None,
     };
