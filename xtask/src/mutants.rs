@@ -6,8 +6,11 @@
 //!
 //! A panic, an abort, a failed assertion and a time-out all count as noticing; not building does not, since then no test
 //! had anything to notice.
+//!
+//! `--broad` tries what is on no list: see `mutants/broad.rs`.
 
 mod alone;
+mod broad;
 mod judge;
 mod list;
 
@@ -24,12 +27,24 @@ pub(crate) struct Args {
     /// Only mutants whose name contains this; given several times, any of these.
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
-    /// Seconds after which a model or the unit tests count as hanging.
-    #[arg(long, default_value_t = 180)]
-    limit: u64,
+    /// Seconds after which a model or the unit tests count as hanging: 180, or 60 with `--broad`.
+    #[arg(long, value_name = "SECONDS")]
+    limit: Option<u64>,
+    /// Instead of the listed changes, every operator, guard and result in the core's code, by cargo-mutants.
+    #[arg(long)]
+    broad: bool,
+    /// The part K of N (from 0) of them, spread over all files.
+    #[arg(long, value_name = "K/N", requires = "broad")]
+    shard: Option<String>,
+    /// End after so many minutes, with what was tried by then, at random.
+    #[arg(long, requires = "broad")]
+    minutes: Option<u64>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
+    if args.broad {
+        return broad::run(args);
+    }
     let root = workspace::root();
     let path = root.join("xtask/mutants.toml");
     let text =
@@ -52,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         &tree,
         &place.join("target"),
         &chosen,
-        Duration::from_secs(args.limit),
+        Duration::from_secs(args.limit.unwrap_or(180)),
     )?;
 
     let mut rows = Vec::new();

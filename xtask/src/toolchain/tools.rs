@@ -8,8 +8,9 @@ use std::{
     process::Stdio,
 };
 
-/// Finds `name` (`cargo-deny`), or builds it, which takes some minutes.
-pub(crate) fn built(name: &str) -> Result<PathBuf> {
+/// Finds `name` (`cargo-deny`), or builds it, which takes some minutes; `name@1.2.3` is the version to build.
+pub(crate) fn built(wanted: &str) -> Result<PathBuf> {
+    let name = wanted.split('@').next().unwrap_or(wanted);
     let root = workspace::results().join("tools");
     let ours = root.join("bin").join(name);
     let paths = env::var_os("PATH").unwrap_or_default();
@@ -18,7 +19,7 @@ pub(crate) fn built(name: &str) -> Result<PathBuf> {
         .find(|path| path.is_file());
     match there {
         Some(path) => Ok(path),
-        None => build(name, &root).map(|()| ours),
+        None => build(wanted, &root).map(|()| ours),
     }
 }
 

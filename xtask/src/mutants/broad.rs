@@ -1,0 +1,183 @@
+//! `cargo xtask mutants --broad`: what the kept list leaves out.
+//!
+//! cargo-mutants changes every operator, guard, match arm and result in the core's source, one at a time, in a copy of
+//! the tree; the core's plain tests must notice. They come in three rounds (`ROUNDS`), each for the survivors of the one
+//! before: a mutant that one thread and one build of the tests notice is not built again.
+//!
+//! What no such test can notice is in `xtask/mutants-broad.toml` (its form: `broad/list.rs`), each with the reason: kinds
+//! of change that are not tried, and survivors. A survivor that is not explained there fails the run; so does an entry
+//! that fits no mutant any more.
+
+mod list;
+mod round;
+
+use super::{Args, alone::Alone, copy_tree};
+use crate::{cargo::scrub, toolchain::tools, workspace};
+use anyhow::{Context, Result, ensure};
+use core::time::Duration;
+use list::{List, Mutant};
+use round::{Outcomes, Round};
+use std::{fs, path::PathBuf, process::Command, time::Instant};
+
+/// The version by whose names survivors are explained.
+const TOOL: &str = "cargo-mutants@27.1.0";
+
+/// What is changed.
+const SOURCE: &str = "ecluse-core/src/**/*.rs";
+
+/// Which tests look at a mutant, in this order.
+const ROUNDS: [Round; 3] = [
+    Round {
+        name: "the unit tests",
+        features: "std",
+        tests: &["unit"],
+    },
+    Round {
+        name: "the random walks beside models",
+        features: "std",
+        tests: &["model"],
+    },
+    Round {
+        name: "the unit tests without std",
+        features: "critical-section",
+        tests: &["unit", "no_std_unwinding"],
+    },
+];
+
+/// Where all of it happens, and with which program.
+struct Bench {
+    program: PathBuf,
+    place: PathBuf,
+    limit: u64,
+    /// When the round is to end.
+    until: Option<Instant>,
+}
+
+pub(super) fn run(args: &Args) -> Result<bool> {
+    let root = workspace::root();
+    let path = root.join("xtask/mutants-broad.toml");
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let list = List::parse(&text)?;
+    let mut bench = Bench {
+        program: tools::built(TOOL)?,
+        place: workspace::results().join("mutants-broad"),
+        limit: args.limit.unwrap_or(60),
+        until: args
+            .minutes
+            .map(|minutes| Instant::now() + Duration::from_secs(60 * minutes)),
+    };
+    let _alone = Alone::take(&bench.place)?;
+    copy_tree(&root, &bench.tree())?;
+    bench.build_quickly()?;
+
+    let all = bench.list(&list)?;
+    let stale = list.stale(&all);
+    println!(
+        "{} changes are there to be tried; {} survivors are explained",
+        all.len(),
+        list.explained.len()
+    );
+
+    let mut which = list.exclusions();
+    for part in &args.only {
+        which.extend(["--re".into(), list::literally(part)]);
+    }
+    if let Some(shard) = &args.shard {
+        which.extend(["--shard", shard, "--sharding", "round-robin"].map(String::from));
+    }
+    if args.minutes.is_some() {
+        which.push("--shuffle".into());
+    }
+    let mut outcomes = Outcomes::default();
+    for round in &ROUNDS {
+        // A round that was ended may have left its last change in the copy.
+        copy_tree(&root, &bench.tree())?;
+        outcomes.add(round.run(&bench, &which)?);
+        if outcomes.missed.is_empty() {
+            break;
+        }
+        which = list::exactly(&outcomes.missed);
+        bench.until = None;
+    }
+    Ok(report(&list, &all, &stale, &outcomes))
+}
+
+impl Bench {
+    fn tree(&self) -> PathBuf {
+        self.place.join("tree")
+    }
+
+    /// The copy is built again for each mutant, and optimising it takes longer than running its tests as they are. Cargo
+    /// reads this from above the tree.
+    fn build_quickly(&self) -> Result<()> {
+        let dir = self.place.join(".cargo");
+        fs::create_dir_all(&dir)?;
+        let profile = "[profile.dev]\nincremental = true\ndebug = false\nopt-level = 0\n";
+        fs::write(dir.join("config.toml"), profile).context("cannot write the copy's configuration")
+    }
+
+    /// cargo-mutants on the copy.
+    fn mutants(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        scrub(&mut command);
+        command
+            .args(["mutants", "--no-config", "--colors", "never", "--dir"])
+            .arg(self.tree())
+            .args(["--package", "ecluse-core", "--file", SOURCE])
+            .current_dir(self.tree())
+            .env("CARGO_TARGET_DIR", self.place.join("target"))
+            .env("CARGO_TERM_COLOR", "never")
+            .env("RUST_BACKTRACE", "0");
+        command
+    }
+
+    /// All mutants that are not skipped.
+    fn list(&self, list: &List) -> Result<Vec<Mutant>> {
+        let mut command = self.mutants();
+        let output = command
+            .arg("--list")
+            .output()
+            .context("cannot run cargo-mutants")?;
+        ensure!(
+            output.status.success(),
+            "cargo mutants --list: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        list.numbered(&String::from_utf8(output.stdout)?)
+    }
+}
+
+/// Prints what came of it, and says whether all is well.
+fn report(list: &List, all: &[Mutant], stale: &[String], outcomes: &Outcomes) -> bool {
+    let explanation = |full: &String| {
+        let mutant = all.iter().find(|mutant| mutant.full == *full)?;
+        list.explained
+            .iter()
+            .find(|one| one.place == mutant.name)
+            .map(|one| one.why.as_str())
+    };
+    let (explained, open): (Vec<_>, Vec<_>) = outcomes
+        .missed
+        .iter()
+        .partition(|full| explanation(full).is_some());
+    println!("\n{}", outcomes.table(explained.len()));
+    for full in explained {
+        println!(
+            "  explained: {full}\n    {}",
+            explanation(full).unwrap_or_default()
+        );
+    }
+    for full in outcomes.caught.iter().chain(&outcomes.timed_out) {
+        if explanation(full).is_some() {
+            println!("  noticed, so its explanation can go: {full}");
+        }
+    }
+    for full in &open {
+        println!("  NOT EXPLAINED: {full}");
+    }
+    for one in stale {
+        println!("  STALE in xtask/mutants-broad.toml: {one}");
+    }
+    open.is_empty() && stale.is_empty()
+}
