@@ -15,6 +15,7 @@ use std::{fs, path::Path};
 
 /// **The** list of examples that are programs of the host: package, example.
 const HOST: &[(&str, &str)] = &[
+    ("ecluse-tokio", "tour_tokio"),
     ("ecluse-tokio", "renew"),
     ("ecluse-tokio", "proxy"),
     ("ecluse-tokio", "cached"),
@@ -22,8 +23,6 @@ const HOST: &[(&str, &str)] = &[
     ("ecluse-tokio", "shed"),
     ("ecluse-tokio", "shutdown"),
     ("ecluse-tokio", "jsonrpc"),
-    ("ecluse-tokio", "relay"),
-    ("ecluse-tokio", "detached"),
     ("ecluse-smol", "renew_smol"),
     ("ecluse-smol", "stalled_smol"),
     ("ecluse-smol", "ninep"),

@@ -1,8 +1,5 @@
-//! A request that times out sooner than its fetch. The fetch is a task of its own, which is told to outlive its callers:
-//! the next request gets what it comes to, and it is made once.
-//!
-//! `cargo run -p ecluse-tokio --example detached`
-#![allow(clippy::std_instead_of_core, reason = "a program of the host")]
+//! `run_detached`: a request that times out sooner than its fetch. The fetch is a task of its own, which is told to outlive
+//! its callers: the next request gets what it comes to, and it is made once.
 
 use std::{
     sync::{
@@ -16,7 +13,7 @@ use ecluse_tokio::{Flight, TokioSpawn, flight::Part, runtime::Tally};
 use tokio::{sync::Semaphore, time::timeout};
 
 #[tokio::main]
-async fn main() {
+pub(crate) async fn main() {
     let (page, tally) = (Arc::<Flight<&str>>::default(), Arc::<Tally>::default());
     let (upstream, fetches) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
     let request = || {
@@ -24,7 +21,7 @@ async fn main() {
         let fetch = move || async move {
             fetches.fetch_add(1, Ordering::Relaxed);
             upstream.acquire().await.expect("never closed").forget();
-            "the page"
+            "its page"
         };
         Flight::run_detached(&page, TokioSpawn::current(), Arc::clone(&tally), fetch).outlive()
     };
@@ -32,8 +29,11 @@ async fn main() {
     assert!(timeout(Duration::from_millis(5), request()).await.is_err());
     let (next, ()) = tokio::join!(request(), async { upstream.add_permits(1) });
     let answer = next.expect("the fetch goes on");
-    println!("{}: {:?}", answer.value, answer.part);
-    assert_eq!((answer.value, answer.part), ("the page", Part::Joined));
+    println!(
+        "the first request timed out, the next one has {}",
+        answer.value
+    );
+    assert_eq!((answer.value, answer.part), ("its page", Part::Joined));
     assert_eq!(fetches.load(Ordering::Relaxed), 1);
     tally.joined().await;
 }

@@ -1,8 +1,5 @@
-//! A download in three steps, whose driver is aborted after the second: another task drives it on, and no step is done
-//! twice.
-//!
-//! `cargo run -p ecluse-tokio --example relay`
-#![allow(clippy::std_instead_of_core, reason = "a program of the host")]
+//! `Relay`: a download in three steps, whose driver is aborted after the second. Another task drives it on from there, and
+//! no step is done twice.
 
 use std::{
     future::{Future, poll_fn},
@@ -17,7 +14,7 @@ use tokio::sync::{Semaphore, mpsc};
 type Download = Pin<Box<dyn Future<Output = usize> + Send>>;
 
 #[tokio::main]
-async fn main() {
+pub(crate) async fn main() {
     let relay: Arc<Relay<Download>> = Arc::new(Relay::new());
     let (done, mut steps) = mpsc::unbounded_channel();
     let chunks = Arc::new(Semaphore::new(2)); // two have come; the third is on its way
@@ -45,6 +42,7 @@ async fn main() {
     assert!(driver.await.is_err_and(|error| error.is_cancelled()));
     chunks.add_permits(4); // enough for a download from the start, if one were begun
     let answer = second.await.expect("nobody aborts this one");
-    println!("{} chunks, {:?}", answer.value, answer.part);
+    println!("the driver was aborted after two steps, and another took the third alone");
+    assert!(answer.led() && answer.value == 3);
     assert_eq!((steps.recv().await, steps.try_recv().ok()), (Some(3), None));
 }
