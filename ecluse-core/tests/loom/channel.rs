@@ -172,8 +172,22 @@ fn senders_and_receivers_with_large_items() {
     senders_and_receivers::<Large, 1>();
 }
 
+/// One sender is there, the other comes. (With both in threads of their own, and the parking that a rendezvous takes, it
+/// would not end at a bound of three; two that come at once are in `cancels_of_all_at_a_rendezvous`.)
 fn senders_and_receivers_at_a_rendezvous() {
-    senders_and_receivers::<usize, 0>();
+    let channel = channel::<usize, 0>();
+    let (wakes, waker) = Wakes::new();
+    let mut first = Box::pin(channel.send(1));
+    assert!(poll_with(first.as_mut(), &waker).is_pending());
+    let second = beside(&channel, |channel| block_on(channel.send(2)).is_ok());
+    let numbers = [(); 2].map(|()| block_on(channel.receive()).ok().unwrap());
+    assert_eq!(numbers, [1, 2]);
+    assert_eq!(wakes.count(), 1);
+    assert!(ready(poll(first.as_mut())).is_ok());
+    assert!(second.join().unwrap());
+    drop((first, waker));
+    assert_eq!(wakes.live(), 0);
+    idle(&channel);
 }
 
 /// A sender that comes while the room it needs comes free.
