@@ -185,6 +185,7 @@ impl<L: Lock> Tree<L> {
     ///
     /// # Safety
     /// `trunk` is this tree's, and has work.
+    #[inline(always)]
     unsafe fn step(&self, trunk: &mut Locked<Trunk>) -> Option<Waker> {
         let branch = if trunk.root_listed {
             At::of(&self.root).as_ptr()
@@ -195,47 +196,61 @@ impl<L: Lock> Tree<L> {
         // Relaxed: the lock orders it.
         let word = unsafe { (*branch).word(Ordering::Relaxed) };
         let reason = Reason::of(word)?;
-        // SAFETY: Validity: as above; the waiter is a member of a ring of this branch, and live
-        // until its grant. Aliasing: the lock is held.
-        let found = unsafe {
+        // SAFETY: Validity: as above. Aliasing: the lock is held.
+        let waiter = unsafe {
+            Branch::change(branch, |lists| match lists.waiters.pop() {
+                None if word & FORCE != 0 => lists.force.pop(),
+                waiter => waiter,
+            })
+        };
+        match waiter {
+            // SAFETY: Validity: it was a member of a ring of this branch, and is live until its
+            // grant. Aliasing: the lock is held.
+            Some(waiter) => Some(unsafe { Node::grant(waiter, reason) }),
+            None => {
+                // SAFETY: Validity: as above, of this tree. Aliasing: the lock is held.
+                unsafe { self.step_below(trunk, branch, word) };
+                None
+            }
+        }
+    }
+
+    /// A step at a branch without waiters. (Apart, since there may be many waiters: with it, a step
+    /// would save registers that only this needs.)
+    ///
+    /// # Safety
+    /// `trunk` is this tree's, `branch` the first of its work, and `word` its word.
+    #[inline(never)]
+    unsafe fn step_below(&self, trunk: &mut Locked<Trunk>, branch: *const Branch, word: usize) {
+        // SAFETY: Validity: on the work list, thus live (T2); a cursor is a member of the children.
+        // Aliasing: the lock is held.
+        let child = unsafe {
             Branch::change(branch, |lists| {
-                let waiter = match lists.waiters.pop() {
-                    None if word & FORCE != 0 => lists.force.pop(),
-                    waiter => waiter,
-                };
-                if let Some(waiter) = waiter {
-                    return Ok(Node::grant(waiter, reason));
-                }
                 let child = lists.cursor;
                 if !child.is_null() {
                     lists.cursor = lists.children.behind(child);
                 }
-                Err(child)
+                child
             })
         };
-        match found {
-            Ok(waker) => return Some(waker),
-            Err(child) if child.is_null() => {
-                if trunk.root_listed {
-                    trunk.root_listed = false;
-                } else {
-                    // SAFETY: Validity: the first of the work list. Aliasing: the lock is held.
-                    unsafe { trunk.work.remove(Branch::work(branch)) };
-                }
+        if child.is_null() {
+            if trunk.root_listed {
+                trunk.root_listed = false;
+            } else {
+                // SAFETY: Validity: the first of the work list. Aliasing: the lock is held.
+                unsafe { trunk.work.remove(Branch::work(branch)) };
             }
-            Err(child) => {
-                let child = child.cast::<Branch>();
-                // SAFETY: Validity: a member of the children, thus live (T2). Aliasing: shared.
-                let below = unsafe { &*child };
-                // Relaxed: as above.
-                if let Some(flagged) = reason::inherited(below.word(Ordering::Relaxed), word) {
-                    below.set(trunk, flagged);
-                    // SAFETY: Validity: attached. Aliasing: the lock is held.
-                    unsafe { self.open(trunk, child) };
-                }
-            }
+            return;
         }
-        None
+        let child = child.cast::<Branch>();
+        // SAFETY: Validity: a member of the children, thus live (T2). Aliasing: shared.
+        let below = unsafe { &*child };
+        // Relaxed: the lock orders it.
+        if let Some(flagged) = reason::inherited(below.word(Ordering::Relaxed), word) {
+            below.set(trunk, flagged);
+            // SAFETY: Validity: attached. Aliasing: the lock is held.
+            unsafe { self.open(trunk, child) };
+        }
     }
 }
 
@@ -259,7 +274,10 @@ impl<L: Lock> Source<Trunk> for Walk<'_, L> {
         // SAFETY: Validity: there is work, and the trunk is this tree's by contract. Aliasing: the
         // lock is held.
         let waker = unsafe { self.tree.step(trunk) };
-        self.open = trunk.has_work();
+        // A branch that had a waiter is still on the list.
+        if waker.is_none() {
+            self.open = trunk.has_work();
+        }
         waker
     }
 }

@@ -10,7 +10,7 @@ mod imp {
     /// Taken a lock hold.
     pub(crate) const BATCH: usize = 16;
 
-    /// In the order they came.
+    /// In the order they came. All places but those from `taken` to `len` are empty.
     pub(crate) struct Batch<T> {
         places: [Option<T>; BATCH],
         taken: usize,
@@ -36,22 +36,20 @@ mod imp {
         }
 
         /// There is room: the caller has asked [`Batch::is_full`].
+        #[inline(always)]
         pub(crate) fn push(&mut self, one: T) {
             // No indexing, which could panic under the lock as far as a compiler knows.
             if let Some(place) = self.places.get_mut(self.len) {
-                *place = Some(one);
+                // What was there is nothing; that it need not be dropped is for the compiler to know.
+                core::mem::forget(place.replace(one));
                 self.len += 1;
             }
         }
 
         pub(crate) fn pop(&mut self) -> Option<T> {
-            let one = self
-                .places
-                .get_mut(self.taken..self.len)?
-                .first_mut()?
-                .take();
+            let one = self.places.get_mut(self.taken)?.take()?;
             self.taken += 1;
-            one
+            Some(one)
         }
 
         /// Everything was taken: there is room again.
