@@ -11,7 +11,7 @@ mod report;
 use crate::{
     cargo::cargo,
     process::{self, Exit, NEVER},
-    toolchain,
+    toolchain::{self, hosts},
     workspace::{self, Build},
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -22,9 +22,6 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-
-/// The host for which the sanitizer's runtime is known to come with the compiler.
-const HOST: &str = "x86_64-unknown-linux-gnu";
 
 /// What cargo-fuzz passes, and the sanitizer.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -72,9 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         .iter()
         .filter(|name| args.target.is_empty() || args.target.contains(name))
         .collect();
-    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-        bail!("the sanitizer's runtime comes with the compiler for {HOST} only");
-    }
+    hosts::sanitized()?;
     // libfuzzer-sys has libFuzzer as source.
     toolchain::tool("g++", "g++")?;
     process::end_children_on_interrupt()?;
@@ -134,7 +129,13 @@ fn build(names: &[&String]) -> Result<()> {
     cargo.env("RUSTFLAGS", format!("{flags} {FLAGS}").trim());
     cargo.env("RUSTC_BOOTSTRAP", "1");
     cargo.env("CARGO_TARGET_DIR", place());
-    cargo.args(["build", "--quiet", "--release", "--target", HOST]);
+    cargo.args([
+        "build",
+        "--quiet",
+        "--release",
+        "--target",
+        hosts::SANITIZED,
+    ]);
     for name in names {
         cargo.args(["--bin", name]);
     }
@@ -144,7 +145,7 @@ fn build(names: &[&String]) -> Result<()> {
 }
 
 fn program(name: &str) -> Command {
-    let mut program = Command::new(place().join(HOST).join("release").join(name));
+    let mut program = Command::new(place().join(hosts::SANITIZED).join("release").join(name));
     program.current_dir(workspace::root());
     // Futures that are forgotten are what some calls are about.
     program.env(

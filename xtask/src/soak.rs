@@ -4,16 +4,14 @@
 use crate::{
     cargo::cargo,
     step::Run,
+    toolchain::hosts,
     workspace::{self, Build},
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::process::Command;
 
 /// The package that is the load.
 pub(crate) const SOAK: &str = "ecluse-soak";
-
-/// The host for which the sanitizer's runtime is known to come with the compiler.
-const HOST: &str = "x86_64-unknown-linux-gnu";
 
 #[derive(clap::Args)]
 #[group(skip)]
@@ -53,9 +51,7 @@ fn soak() -> Command {
 }
 
 pub(crate) fn run_with_address_sanitizer(args: &Args) -> Result<bool> {
-    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-        bail!("the sanitizer's runtime comes with the compiler for {HOST} only");
-    }
+    let host = hosts::sanitized()?;
     let mut soak = soak();
     // An unstable flag of a stable compiler; in a target directory of its own.
     soak.env("RUSTC_BOOTSTRAP", "1");
@@ -65,6 +61,6 @@ pub(crate) fn run_with_address_sanitizer(args: &Args) -> Result<bool> {
         "ASAN_OPTIONS",
         "detect_leaks=1:detect_stack_use_after_return=1",
     );
-    soak.args(["--target", HOST]);
+    soak.args(["--target", host]);
     args.run(soak)
 }

@@ -11,11 +11,8 @@ use crate::{
         hosts::{self, Host},
     },
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::{path::PathBuf, process::Command};
-
-/// The target for which it is done.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The library's source, as rustup calls it.
 const SOURCE: &str = "rust-src";
@@ -108,10 +105,10 @@ impl Plan {
         flags.join("\u{1f}")
     }
 
-    fn cargo(&self, subcommand: &str) -> Command {
+    fn cargo(&self, subcommand: &str, target: &str) -> Command {
         let mut cargo = self.host.cargo("tsan");
         cargo.arg(subcommand);
-        cargo.args(["--release", "-Zbuild-std", "--target", TARGET]);
+        cargo.args(["--release", "-Zbuild-std", "--target", target]);
         // Unstable flags, whatever the compiler.
         cargo.env("RUSTC_BOOTSTRAP", "1");
         cargo.env_remove("RUSTFLAGS");
@@ -123,9 +120,7 @@ impl Plan {
 }
 
 pub(crate) fn run(args: &Args) -> Result<bool> {
-    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-        bail!("the sanitizer's runtime comes with the compiler for {TARGET} only");
-    }
+    let target = hosts::sanitized()?;
     let plan = plan()?;
     let whose = plan
         .runtime
@@ -133,14 +128,14 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         .map(|path| format!(", {}", path.display()));
     eprintln!("{}{}", plan.host.describe(), whose.unwrap_or_default());
     if !args.only_soak {
-        let mut tests = plan.cargo("test");
+        let mut tests = plan.cargo("test", target);
         tests.args(["-p", "ecluse-core", "--features", "std,critical-section"]);
         tests.args(["--test", "unit", "--", "--quiet"]);
         if !tests.status().context("cannot run cargo")?.success() {
             return Ok(false);
         }
     }
-    let mut soak = plan.cargo("run");
+    let mut soak = plan.cargo("run", target);
     soak.args(["--quiet", "-p", SOAK]);
     args.soak.run(soak)
 }

@@ -11,6 +11,18 @@ use std::{
     process::{Command, Stdio},
 };
 
+/// The host for which a compiler is known to come with the runtimes of the sanitizers.
+pub(crate) const SANITIZED: &str = "x86_64-unknown-linux-gnu";
+
+/// What to build for with a sanitizer: this host, if it is the one that can.
+pub(crate) fn sanitized() -> Result<&'static str> {
+    ensure!(
+        cfg!(all(target_arch = "x86_64", target_os = "linux")),
+        "the sanitizers' runtimes come with the compiler for {SANITIZED} only"
+    );
+    Ok(SANITIZED)
+}
+
 /// A compiler with what lies beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Host {
