@@ -37,7 +37,7 @@ pub(crate) struct Chip {
 }
 
 /// An optimisation level.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     /// `s`: what the figures are measured at.
     Size,
@@ -175,26 +175,8 @@ impl Chip {
         programs: &[&str],
         level: Level,
     ) -> Result<Vec<PathBuf>> {
-        let mut cargo = self.toolchain()?.cargo("build", dir);
-        cargo
-            .args(["--release", "-p", package])
-            .arg("--message-format=json-render-diagnostics");
-        for program in programs {
-            cargo.args(["--bin", program]);
-        }
-        if let Level::Smallest = level {
-            cargo.args(["--config", "profile.release.opt-level='z'"]);
-        }
-        let (exit, messages, log) = run.run_apart(&mut cargo)?;
-        if exit != Exit::Success {
-            let programs = programs.join("`, `");
-            let advice = too_large(&log).unwrap_or_default();
-            run.show = Some(log);
-            bail!(
-                "`{programs}` does not build for {}: {exit}{advice}",
-                self.target
-            );
-        }
+        let cargo = self.toolchain()?.cargo("build", dir);
+        let messages = build(run, cargo, package, programs, level)?;
         let program = |name: &&str| -> Result<PathBuf> {
             let built = built(&messages, "bin", name)?;
             built.executable.context("cargo names no program")
@@ -202,7 +184,14 @@ impl Chip {
         programs.iter().map(program).collect()
     }
 
-    /// Builds the suite's images.
+    /// Whether one call of cargo can build the suites of both. (Of two architectures it cannot: a dependency would have
+    /// the features that either asks for.)
+    fn is_built_with(&self, other: &Self) -> bool {
+        let what = |chip: &Self| (chip.emulator, chip.suite, chip.images);
+        what(self) == what(other)
+    }
+
+    /// Builds the suite's images, or finds that they were.
     pub(crate) fn build_suite(&self, run: &mut Run) -> Result<Vec<PathBuf>> {
         let dir = own_project();
         self.build_in(&dir, run, "ecluse-firmware", self.images, self.suite)
@@ -248,6 +237,60 @@ impl Chip {
         }
         Ok(boots.report())
     }
+}
+
+/// Builds the suites of all these chips. An image is the work of one core, so all that can be are built at the same time;
+/// one that does not build keeps no other from it.
+pub(crate) fn build_suites(run: &mut Run, chips: &[&Chip]) -> Result<()> {
+    let mut left = chips.to_vec();
+    let mut result = Ok(());
+    while let Some(&first) = left.first() {
+        let toolchain = first.toolchain()?;
+        let mut cargo = toolchain.cargo("build", &own_project());
+        let mut targets = vec![first.target];
+        let mut others = Vec::new();
+        for chip in left.split_off(1) {
+            let its = chip.toolchain()?;
+            if !(chip.is_built_with(first) && its.is_that_of(&toolchain)) {
+                others.push(chip);
+            } else if !targets.contains(&chip.target) {
+                targets.push(chip.target);
+                its.add_target(&mut cargo);
+            }
+        }
+        cargo.arg("--keep-going");
+        let built = build(run, cargo, "ecluse-firmware", first.images, first.suite);
+        result = result.and(built.map(drop));
+        left = others;
+    }
+    result
+}
+
+/// Has `cargo` build several of a package's programs; gives its messages.
+fn build(
+    run: &mut Run,
+    mut cargo: Command,
+    package: &str,
+    programs: &[&str],
+    level: Level,
+) -> Result<String> {
+    cargo
+        .args(["--release", "-p", package])
+        .arg("--message-format=json-render-diagnostics");
+    for program in programs {
+        cargo.args(["--bin", program]);
+    }
+    if let Level::Smallest = level {
+        cargo.args(["--config", "profile.release.opt-level='z'"]);
+    }
+    let (exit, messages, log) = run.run_apart(&mut cargo)?;
+    if exit != Exit::Success {
+        let programs = programs.join("`, `");
+        let advice = too_large(&log).unwrap_or_default();
+        run.show = Some(log);
+        bail!("`{programs}` does not build: {exit}{advice}");
+    }
+    Ok(messages)
 }
 
 /// What to do if the linker says that images do not fit.

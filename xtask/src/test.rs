@@ -11,6 +11,7 @@ mod steps;
 pub(crate) use conformance::columns;
 
 use crate::{
+    firmware::Chip,
     libtest::Tally,
     matrix::{Matrix, write_between_markers},
     process,
@@ -48,6 +49,8 @@ pub(crate) struct Args {
 pub(crate) struct Session {
     /// The conformance runner, once it was built.
     runner: Option<PathBuf>,
+    /// The chips that the suite is to run on.
+    chips: Vec<&'static Chip>,
     /// One report a runtime that was run.
     reports: Vec<Report>,
 }
@@ -68,7 +71,10 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     }
     let steps = steps::choose(all, &args.step, &args.runtime, args.case.is_some())?;
     process::end_children_on_interrupt()?;
-    let mut session = Session::default();
+    let mut session = Session {
+        chips: steps::chips(&steps),
+        ..Session::default()
+    };
     let policy = Policy {
         slack: args.slack,
         skip_missing: args.skip_missing,

@@ -130,28 +130,37 @@ impl Toolchain {
         Ok(clippy)
     }
 
-    /// What `cargo` says, of cargo itself or a program that stands before it.
-    fn through(&self, program: &OsStr, subcommand: &str, dir: &Path, library: &str) -> Command {
-        let mut cargo = Command::new(program);
-        scrub(&mut cargo);
-        cargo
-            .current_dir(dir)
-            .arg(subcommand)
-            .args(["--target", &self.target]);
-        let place = if self.rustc.is_some() {
-            "chips-system"
-        } else {
-            "chips"
-        };
-        cargo.env("CARGO_TARGET_DIR", workspace::target_base().join(place));
+    /// Whether `other` is the same compiler, with core from the same source.
+    pub(crate) fn is_that_of(&self, other: &Self) -> bool {
+        (&self.cargo, &self.rustc, self.builds_std)
+            == (&other.cargo, &other.rustc, other.builds_std)
+    }
+
+    /// Has `cargo`, which is of the same compiler, build for this target as well.
+    pub(crate) fn add_target(&self, cargo: &mut Command) {
+        let target = &self.target;
+        cargo.args(["--target", target]);
         if !self.has_linker() {
-            let target = &self.target;
             cargo
                 .arg("--config")
                 .arg(format!("target.{target}.linker='ld.lld'"));
             let flags = format!("target.{target}.rustflags=['-Clinker-flavor=ld.lld']");
             cargo.arg("--config").arg(flags);
         }
+    }
+
+    /// What `cargo` says, of cargo itself or a program that stands before it.
+    fn through(&self, program: &OsStr, subcommand: &str, dir: &Path, library: &str) -> Command {
+        let mut cargo = Command::new(program);
+        scrub(&mut cargo);
+        cargo.current_dir(dir).arg(subcommand);
+        self.add_target(&mut cargo);
+        let place = if self.rustc.is_some() {
+            "chips-system"
+        } else {
+            "chips"
+        };
+        cargo.env("CARGO_TARGET_DIR", workspace::target_base().join(place));
         if let Some(rustc) = &self.rustc {
             cargo
                 .env("RUSTC", rustc)

@@ -4,7 +4,7 @@
 use super::Session;
 use crate::{
     cargo::{built, cargo, scrub},
-    firmware::{CHIPS, Chip},
+    firmware::{self, CHIPS, Chip},
     process::Exit,
     protocol,
     step::Run,
@@ -107,7 +107,12 @@ pub(super) fn chip_tools(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-/// Builds the suite for a chip and runs it there.
+/// Builds the suite for all chips that it is to run on.
+pub(super) fn build_images(run: &mut Run, session: &Session) -> Result<()> {
+    firmware::build_suites(run, &session.chips)
+}
+
+/// Runs the suite on a chip, for which it was built.
 pub(super) fn run_on_chip(
     chip: &Chip,
     case: Option<&str>,
@@ -148,13 +153,3 @@ fn accept(
 
 /// What the suite may take on a runtime.
 pub(super) const BUDGET: Duration = Duration::from_secs(20);
-
-/// What it may take on a chip, with building its images, and `core` for its target where none before
-/// it has that.
-pub(super) fn chip_budget(chip: &Chip) -> Duration {
-    Duration::from_secs(match chip.name {
-        "m0" => 140, // an image a part
-        "m7" => 30,  // the target of m4
-        _ => 140,
-    })
-}

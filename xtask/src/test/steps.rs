@@ -27,6 +27,8 @@ use std::{
 const CONFORMANCE: &str = "conformance ";
 /// The step that finds or installs the chips' tools.
 const CHIP_TOOLS: &str = "chip-tools";
+/// The step that builds the suite for the chips.
+const CHIP_IMAGES: &str = "chip-images";
 /// The step that builds the runner.
 const RUNNER: &str = "runner";
 /// Preemptions that loom allows here; `cargo xtask loom` goes further.
@@ -74,6 +76,13 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
             body,
         });
     }
+    steps.push(Step {
+        missing: lacking(),
+        // With `core` for their targets, where that is built.
+        ..step(CHIP_IMAGES, 480, |run, session| {
+            conformance::build_images(run, session)
+        })
+    });
     for chip in CHIPS {
         let case = case.map(str::to_owned);
         let body: Body<Session> = Box::new(move |run, session| {
@@ -81,7 +90,7 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         });
         steps.push(Step {
             name: format!("{CONFORMANCE}{}", chip.name),
-            budget: conformance::chip_budget(chip),
+            budget: conformance::BUDGET,
             missing: chip.lacking(),
             body,
         });
@@ -100,6 +109,15 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
     steps.push(step("demo", 140, |run, _| demo::run(run)));
     steps.push(step("soak", 40, |run, _| soak::briefly(run)));
     steps
+}
+
+/// The chips whose columns are among these steps.
+pub(super) fn chips<S>(steps: &[Step<S>]) -> Vec<&'static Chip> {
+    let column = |chip: &&Chip| {
+        let name = format!("{CONFORMANCE}{}", chip.name);
+        steps.iter().any(|step| step.name == name)
+    };
+    CHIPS.iter().filter(column).collect()
 }
 
 /// What the chips lack, all of them.
@@ -162,7 +180,7 @@ pub(super) fn choose<S>(
     let (chips, hosts): (Vec<_>, Vec<_>) = suites.partition(|name| chip(name).is_some());
     all.retain(|step| match step.name.as_str() {
         RUNNER if !hosts.is_empty() => true,
-        CHIP_TOOLS if !chips.is_empty() => true,
+        CHIP_TOOLS | CHIP_IMAGES if !chips.is_empty() => true,
         name => chosen.iter().any(|chosen| chosen == name),
     });
     Ok(all)
