@@ -14,7 +14,7 @@ mod broad;
 mod judge;
 mod list;
 
-use crate::{process, workspace};
+use crate::{loom::Word, process, workspace};
 use alone::Alone;
 use anyhow::{Context, Result, ensure};
 use core::time::Duration;
@@ -74,13 +74,14 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     for mutant in &chosen {
         let original = read(&tree, &mutant.file)?;
         write(&tree, &mutant.file, &mutant.mutated(&original)?)?;
-        let judged: Result<Vec<_>> = mutant
-            .words
-            .iter()
-            .map(|word| Ok((*word, bench.judge(mutant, *word)?)))
-            .collect();
+        // One that cannot be judged is a failure, and keeps no other from it.
+        let judge = |word: &Word| {
+            let verdict = bench.judge(mutant, *word);
+            (*word, verdict.unwrap_or_else(Verdict::not_judged))
+        };
+        let judged: Vec<_> = mutant.words.iter().map(judge).collect();
         write(&tree, &mutant.file, &original)?;
-        for (word, verdict) in judged.with_context(|| format!("mutant `{}`", mutant.name))? {
+        for (word, verdict) in judged {
             let row = Row {
                 name: mutant.name.clone(),
                 word: word.name(),

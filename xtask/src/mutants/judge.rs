@@ -28,6 +28,15 @@ const FEATURES: [&str; 2] = ["std", "critical-section"];
 pub(super) enum Verdict {
     Killed { by: String },
     Survived { after: String },
+    NotJudged { why: String },
+}
+
+impl Verdict {
+    pub(super) fn not_judged(why: anyhow::Error) -> Self {
+        Verdict::NotJudged {
+            why: format!("{why:#}"),
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -35,6 +44,7 @@ impl fmt::Display for Verdict {
         match self {
             Verdict::Killed { by } => write!(f, "killed by {by}"),
             Verdict::Survived { after } => write!(f, "survived {after}"),
+            Verdict::NotJudged { why } => f.write_str(why),
         }
     }
 }
