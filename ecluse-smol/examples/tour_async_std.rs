@@ -78,10 +78,13 @@ async fn flights() {
         let fetch = move || async move { fetched.recv().await.unwrap_or(0) };
         Flight::run_detached(&page, AsyncStdSpawn, Arc::clone(&tally), fetch).outlive()
     };
-    assert!(timeout(Duration::from_millis(1), get()).await.is_err());
+    let short = Duration::from_millis(1);
+    assert!(timeout(short, get()).await.is_err());
+    let mut next = pin!(get());
+    assert!(timeout(short, next.as_mut()).await.is_err()); // it has joined the same fetch
     answer.send(7).await.expect("it is being fetched");
-    let (next, ()) = (get().await, tally.joined().await);
-    assert_eq!(next.expect("it was fetched").value, 7);
+    assert_eq!(next.await.expect("it was fetched").value, 7);
+    tally.joined().await;
 
     static USERS: Group<u32, Option<&str>> = Group::new();
     let load = || async {

@@ -27,8 +27,8 @@ const HOST: &[(&str, &str)] = &[
     ("ecluse-smol", "tour_async_std"),
     ("ecluse-smol", "renew_smol"),
     ("ecluse-smol", "ninep"),
+    ("ecluse-embassy", "tour_embassy"),
     ("ecluse-embassy", "renew_embassy"),
-    ("ecluse-embassy", "relay_embassy"),
 ];
 
 /// **The** list of examples that are firmware: package, project, example, and the chips that it is for. Such a project is
