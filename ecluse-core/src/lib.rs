@@ -30,7 +30,7 @@ pub use crate::{
     channel::Channel,
     claim::{Barging, Cause, Claim, Guard, Handoff, Revocable, Slot},
     error::{Closed, Outcome, Refused, TimedOut},
-    flight::{Answer, Flight, Group, NoAnswer, Once},
+    flight::{Answer, Flight, Group, NoAnswer, Once, Relay},
     flush::FlushTable,
     join::{JoinError, Joining},
     line::{AcquireIf, AcquireOutcome, ForeignToken, Generation, Line, LineStatus, Token},

@@ -15,8 +15,8 @@ pub use ecluse_core::*;
 // Named one by one, so that they win over the names of the core.
 pub use crate::named::{
     AcquireIf, AcquireOutcome, Admission, Channel, Cx, Flight, FlushTable, Group, HoldEnd, Line,
-    LineStatus, Member, Refresher, Root, Scope, ScopePlace, SharedScope, Slot, Tally, Ticket,
-    Token,
+    LineStatus, Member, Once, Refresher, Relay, Root, Scope, ScopePlace, SharedScope, Slot, Tally,
+    Ticket, Token,
 };
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use crate::named::{OwnedAcquireOutcome, OwnedToken};

@@ -53,6 +53,12 @@ pub type Group<
     const ALONE: usize = 0,
 > = ecluse_core::Group<K, T, P, CriticalSection, S, C, BUCKETS, ALONE>;
 
+/// [`ecluse_core::Once`] under a critical section.
+pub type Once<T> = ecluse_core::Once<T, CriticalSection>;
+
+/// [`ecluse_core::Relay`] under a critical section: of [`Inline`](ecluse_core::runtime::Inline) futures, say.
+pub type Relay<F, C = NoClock> = ecluse_core::Relay<F, CriticalSection, C>;
+
 /// [`ecluse_core::Refresher`] under a critical section, by embassy's clock:
 /// `Refresher::new(EmbassyTimer, Policy::new())`.
 pub type Refresher<T, E, O = ()> = ecluse_core::Refresher<T, E, EmbassyTimer, CriticalSection, O>;

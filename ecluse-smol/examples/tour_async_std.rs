@@ -23,11 +23,10 @@ use async_std::{
     task::{block_on, spawn, yield_now},
 };
 use ecluse_smol::{
-    AcquireIf, Admission, Channel, Cx, Flight, FlushTable, Group, Line, NotAdmitted, Outcome,
+    AcquireIf, Admission, Channel, Cx, Flight, FlushTable, Group, Line, NotAdmitted, Once, Outcome,
     Refresher, Root, SharedScope, Slot, WaitExt,
     async_std::{AsyncStdSpawn, AsyncStdTimer},
     cancel::Kind,
-    flight::Once,
     refresh::{Minted, Policy},
     runtime::Tally,
 };

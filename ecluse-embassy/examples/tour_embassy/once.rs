@@ -7,7 +7,7 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use ecluse_embassy::flight::{NotInit, Once};
+use ecluse_embassy::{Once, flight::NotInit};
 use embassy_futures::{join::join, yield_now};
 use embassy_time::{Duration, with_timeout};
 

@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use ecluse_embassy::{flight::Relay, inline_size, runtime::Inline};
+use ecluse_embassy::{Relay, inline_size, runtime::Inline};
 use embassy_futures::{join::join3, select::select};
 use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, signal::Signal};
 

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use ecluse_smol::flight::{NotInit, Once};
+use ecluse_smol::{Once, flight::NotInit};
 use smol::future::{poll_once, yield_now, zip};
 
 static DATABASE: Once<String> = Once::new();

@@ -3,7 +3,7 @@
 
 use std::{future::Future, pin::Pin, pin::pin, sync::Arc};
 
-use ecluse_smol::flight::Relay;
+use ecluse_smol::Relay;
 use smol::{channel::unbounded, future::poll_once, lock::Semaphore};
 
 type Download = Pin<Box<dyn Future<Output = usize> + Send>>;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use ecluse_tokio::flight::{NotInit, Once};
+use ecluse_tokio::{Once, flight::NotInit};
 use tokio::{task::yield_now, time::timeout};
 
 static DATABASE: Once<String> = Once::new();

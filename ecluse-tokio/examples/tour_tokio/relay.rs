@@ -8,7 +8,7 @@ use std::{
     task::Poll,
 };
 
-use ecluse_tokio::flight::Relay;
+use ecluse_tokio::Relay;
 use tokio::sync::{Semaphore, mpsc};
 
 type Download = Pin<Box<dyn Future<Output = usize> + Send>>;
