@@ -27,7 +27,8 @@ pub(crate) struct Args {
     /// Only mutants whose name contains this; given several times, any of these.
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
-    /// Seconds after which a model or the unit tests count as hanging: 180, or 60 with `--broad`.
+    /// Seconds after which a model or the unit tests count as hanging: 180; with `--broad` 20, and 120 for
+    /// survivors.
     #[arg(long, value_name = "SECONDS")]
     limit: Option<u64>,
     /// Instead of the listed changes, every operator, guard and result in the core's code, by cargo-mutants.

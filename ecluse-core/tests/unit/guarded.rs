@@ -243,3 +243,29 @@ fn a_guard_is_polled_to_its_end_once() {
     assert!(guard.is_terminated());
     assert!(crate::kit::panic_of(|| poll(guard.as_mut()).is_ready()).contains("polled after"));
 }
+
+/// It is the body's end that counts, not what the thread is about that drops it.
+#[test]
+#[cfg(feature = "std")]
+fn a_body_that_is_dropped_by_anothers_panic_has_not_panicked() {
+    let slot = <Slot>::new();
+    let claim = slot.try_claim().unwrap();
+    let mut waiter = Box::pin(slot.claim());
+    assert!(poll(waiter.as_mut()).is_pending());
+    let mut run = Box::pin(claim.guard(pending::<Answer>(), |cause| {
+        assert!(matches!(cause, Cause::Dropped));
+    }));
+    assert!(poll(run.as_mut()).is_pending());
+    let another = panic_of(move || {
+        let _run = run;
+        panic!("of another");
+    });
+    assert_eq!(another, "of another");
+    let std::task::Poll::Ready(Ok(claim)) = poll(waiter.as_mut()) else {
+        panic!("nobody else has it")
+    };
+    assert_eq!(
+        claim.inherited(),
+        Some(Outcome::Abandoned { by_panic: false })
+    );
+}

@@ -39,6 +39,28 @@ fn h01_an_item_that_came_into_the_same_cell_is_not_the_first_senders() {
     });
 }
 
+/// The waker of whoever waits for the sender's item takes that item, and does no more: it is sent.
+#[test]
+fn h01_an_item_that_was_taken_before_its_sender_waits_is_sent() {
+    within(|| {
+        type Rendezvous = Channel<u8, 0>;
+        let channel: &'static Rendezvous = Box::leak(Box::new(Channel::new()));
+        let receiver: Pin<Box<Receiving<&'static Rendezvous>>> = Box::pin(channel.receive());
+        let receiver = Arc::new(Mutex::new(receiver));
+        let theirs = receiver.clone();
+        let striker = Striker::new(Callback::Wake, move || {
+            let taken = poll(theirs.lock().unwrap().as_mut());
+            assert_eq!(taken, Poll::Ready(Ok(1)));
+        });
+        let waker = striker.waker();
+        assert!(poll_with(receiver.lock().unwrap().as_mut(), &waker).is_pending());
+        drop(waker);
+        assert_eq!(poll(pin!(channel.send(1))), Poll::Ready(Ok(())));
+        assert_eq!((striker.acted(), striker.live()), (1, 0));
+        assert!(!channel.has_waiting_senders() && !channel.has_waiting_receivers());
+    });
+}
+
 /// H4: whose room is free by it is woken, and that panics: the item is the receiver's all the same.
 #[cfg(feature = "std")]
 fn strike<T: Copy + PartialEq + std::fmt::Debug + Send + 'static, const N: usize>(items: [T; 2]) {

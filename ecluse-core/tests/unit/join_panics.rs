@@ -76,21 +76,29 @@ fn j05_siblings_of_a_panicking_child_are_drained_before_it_goes_on() {
                         }
                         Ended::Ok(())
                     },
+                    async |cx: Cx<'_>| {
+                        cx.cancelled().await;
+                        turns(1).await;
+                        if true {
+                            panic!("the third");
+                        }
+                        Ended::Ok(())
+                    },
                 ))
                 .collecting(&mut count)
         );
         assert!(poll(all.as_mut()).is_pending());
         assert!(poll(all.as_mut()).is_pending(), "they clean up");
         assert_eq!(*log.borrow(), ["future"]);
-        assert_eq!((all.panics(), root.attached()), (1, 2));
+        assert_eq!((all.panics(), root.attached()), (1, 3));
         assert_eq!(panic_of(|| poll(all.as_mut())), "the first");
-        assert_eq!((all.panics(), root.attached()), (2, 0));
+        assert_eq!((all.panics(), root.attached()), (3, 0));
         assert_eq!(*log.borrow(), ["future", "clean", "closure"]);
     }
     assert_eq!(
         (count.errors, count.panics),
-        (0, 1),
-        "one error is the first"
+        (0, 2),
+        "the first goes on, the others are told"
     );
 }
 

@@ -16,6 +16,10 @@
 //! | `scope_tree`, `scope_bodies`, `scope_view` | the cancellation tree step by step; what runs under a scope; the tree, printed |
 //! | `join_walks`, `join_hostile`, `join_panics` | joined children: who ends whom, what comes out; forgotten ones; panics |
 //! | `spawned_walks`, `spawned_runs` | children of scopes that are tasks of their own |
+//! | `fused` | futures that say when they are over |
+//! | `hosts` | what only a host has: the end of its clock, a secret seed |
+//! | `owned` | waits that keep alive what they wait for |
+//! | `texts` | what errors and reasons say |
 //! | `blocking` | threads without a runtime |
 //! | `pins`, `sizes` | what the compiler can tell |
 //!
@@ -32,6 +36,7 @@ mod bounds;
 mod clock;
 mod exits_flight;
 mod forgotten;
+mod fused;
 mod guarded;
 mod hostile;
 mod hostile_admission;
@@ -40,11 +45,15 @@ mod hostile_flight;
 mod hostile_flush;
 mod hostile_items;
 mod hostile_refresh;
+#[cfg(all(feature = "std", not(miri)))]
+mod hosts;
 mod join_hostile;
 #[cfg(feature = "std")]
 mod join_panics;
 mod join_walks;
 mod outage;
+#[cfg(feature = "alloc")]
+mod owned;
 mod pins;
 mod revoke;
 mod scope_bodies;
@@ -56,6 +65,7 @@ mod sizes;
 mod spawned_runs;
 mod spawned_walks;
 mod stress_flight;
+mod texts;
 mod tickets;
 mod walks_admission;
 mod walks_channel;

@@ -592,3 +592,14 @@ fn c20_threads_wait_for_permits() {
         assert_eq!(now.unwrap().unwrap().weight(), 1);
     });
 }
+
+#[test]
+fn a_wait_says_for_how_many_and_where() {
+    let admission = <Admission>::new(3, 1);
+    assert!(!admission.is_closed());
+    let wait = admission.acquire(2);
+    assert_eq!(wait.weight(), 2);
+    assert!(std::ptr::eq(*wait.admission(), &admission));
+    admission.close();
+    assert!(admission.is_closed());
+}

@@ -398,6 +398,26 @@ fn t07_a_version_reset_frees_every_tag() {
     assert_eq!(table.len(), new.len());
 }
 
+/// A reply of the session before is still under way: that is nothing to those of this one.
+#[test]
+fn t07_a_late_reply_holds_up_no_flush_of_the_next_session() {
+    let table = Table::<8>::new();
+    let late = table.begin(1).unwrap().reply().unwrap();
+    table.reset(Kind::Explicit);
+    let mut cleared = Box::pin(table.cleared());
+    assert!(poll(cleared.as_mut()).is_pending());
+    let request = table.begin(1).unwrap();
+    let mut flush = boxed(table.flush_as(2, 1).unwrap());
+    let (wakes, waker) = Wakes::new();
+    assert!(poll_with(flush.as_mut(), &waker).is_pending());
+    drop(request);
+    assert_eq!(wakes.count(), 1);
+    ready(poll(flush.as_mut())).unwrap().sent();
+    assert!(poll(cleared.as_mut()).is_pending());
+    late.sent();
+    ready(poll(cleared.as_mut()));
+}
+
 /// What was kept for its flushes only goes with them.
 #[test]
 fn t07_a_reset_lets_settled_requests_go() {

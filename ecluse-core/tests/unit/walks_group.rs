@@ -184,6 +184,17 @@ fn a_key_that_may_not_be_shared_is_remembered_for_a_while() {
     assert!(!alone(2) && !alone(3));
 }
 
+/// There is nothing to tell by when it would be forgotten.
+#[test]
+fn without_a_clock_no_key_is_remembered() {
+    type Timeless = Group<u32, u32, Promote, DefaultLock, DefaultHash, NoClock, 4, 2>;
+    let group = Timeless::with(DefaultHash, NoClock);
+    let run = group.run(1, || async { 0 }).judge(|_| Verdict::GoAlone);
+    ready(poll(pin!(run))).unwrap();
+    let mut run = Box::pin(group.run(1, || async { 1 }));
+    assert!(ready(poll(run.as_mut())).unwrap().led());
+}
+
 #[test]
 fn a_flight_that_is_too_old_is_superseded() {
     let clock = Hand::default();

@@ -6,7 +6,9 @@ use std::{
 };
 
 use ecluse_core::{
-    AcquireIf, AcquireOutcome, Line, LineStatus, Outcome, Token, Wait, line::ToHoldEnd,
+    AcquireIf, AcquireOutcome, DefaultLock, Line, LineStatus, Outcome, Token, Wait,
+    line::ToHoldEnd,
+    observe::{Event, Numbered, Observer},
 };
 
 #[cfg(feature = "std")]
@@ -348,4 +350,45 @@ fn w03_a_draining_cohort_and_the_next_hold_do_not_meet() {
         assert_eq!(ready(poll(newcomer.as_mut())), ABANDONED);
         assert!(!line.is_busy() && !line.has_waiters());
     });
+}
+
+/// O1: numbered without gaps; each step has its event.
+#[test]
+fn an_observer_sees_the_history() {
+    #[derive(Default)]
+    struct History(Diary);
+    impl Observer for History {
+        type Numbers = Numbered;
+        fn event(&self, event: Event) {
+            self.0.note(format!("{} {:?}", event.number, event.kind));
+        }
+    }
+    let line = Line::<DefaultLock, History>::with_observer(History::default());
+    let token = line.try_acquire_token().success().unwrap();
+    let [mut a, mut b] = [(); 2].map(|()| match line.try_acquire_token() {
+        AcquireOutcome::Failure(wait) => Box::pin(wait),
+        other => panic!("the line is held, but: {other:?}"),
+    });
+    for wait in [&mut a, &mut b] {
+        assert!(poll(wait.as_mut()).is_pending());
+    }
+    drop(b);
+    drop(token);
+    assert_eq!(
+        ready(poll(a.as_mut())),
+        Outcome::Abandoned { by_panic: false }
+    );
+    line.close();
+    assert_eq!(
+        line.observer().0.entries(),
+        [
+            "0 Claimed",
+            "1 Enlisted",
+            "2 Enlisted",
+            "3 Cancelled",
+            "4 Released(Abandoned { by_panic: false })",
+            "5 Observed",
+            "6 Closed",
+        ]
+    );
 }

@@ -29,6 +29,10 @@ pub(super) struct Round {
     pub(super) name: &'static str,
     pub(super) features: &'static str,
     pub(super) tests: &'static [&'static str],
+    /// Not these of them.
+    pub(super) without: &'static [&'static str],
+    /// Seconds after which they count as hanging: many times what they take.
+    pub(super) limit: u64,
 }
 
 /// What came of it so far, by the names that cargo-mutants prints.
@@ -94,7 +98,10 @@ impl Round {
             name,
             features,
             tests,
+            without,
+            limit,
         } = self;
+        let limit = bench.limit.unwrap_or(*limit);
         let dir = bench.place.join("mutants.out");
         if dir.exists() {
             fs::remove_dir_all(&dir)?;
@@ -105,11 +112,17 @@ impl Round {
         command
             .args(["--in-place", "--features", features, "--output"])
             .arg(&bench.place)
-            .args(["--timeout", &bench.limit.to_string()])
+            .args(["--timeout", &limit.to_string()])
             .args(["--build-timeout", &BUILD_LIMIT.to_string()])
             .args(which);
         for test in *tests {
-            command.args(["--cargo-arg=--test", &format!("--cargo-arg={test}")]);
+            command.arg(format!("--cargo-arg={test}"));
+        }
+        for (index, test) in without.iter().enumerate() {
+            if index == 0 {
+                command.arg("--cargo-test-arg=--");
+            }
+            command.args(["--skip", test].map(|arg| format!("--cargo-test-arg={arg}")));
         }
         command
             .stdin(Stdio::null())
