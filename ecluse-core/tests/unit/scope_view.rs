@@ -277,7 +277,7 @@ fn a_deep_tree_is_shown_on_a_small_stack() {
 
 #[test]
 fn a_tree_is_looked_at_while_threads_change_it() {
-    const ROUNDS: usize = 2_000;
+    const ROUNDS: usize = if cfg!(miri) { 50 } else { 2_000 };
     let shared: SharedScope = SharedScope::named("root");
     let stays = shared.child_named("stays");
     let (start, over) = (Barrier::new(3), AtomicBool::new(false));
