@@ -404,7 +404,7 @@ fn a_cancel_elsewhere_carries_deferred_ones_out() {
 #[test]
 fn overlapping_cancels_leave_nobody_out() {
     within(|| {
-        for round in 0..200 {
+        for round in 0..if cfg!(miri) { 5 } else { 200 } {
             let root = <Root>::new();
             let middle = pin!(root.cx().child());
             let middle = middle.as_ref().enter();
@@ -479,7 +479,7 @@ mod shared {
     #[test]
     fn a_chain_may_go_in_several_threads_at_once() {
         within(|| {
-            for _ in 0..500 {
+            for _ in 0..if cfg!(miri) { 20 } else { 500 } {
                 let root = <SharedScope>::new();
                 let middle = root.child().child();
                 let leaves = [middle.child(), middle.child().child(), middle];
