@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Only mutants whose name contains this; given several times, any of these.
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
-    /// Seconds after which a model or the unit tests count as hanging: 180; with `--broad` 20, and 120 for
+    /// Seconds after which a model or the unit tests count as hanging: 180; with `--broad` 20, and 900 for
     /// survivors.
     #[arg(long, value_name = "SECONDS")]
     limit: Option<u64>,

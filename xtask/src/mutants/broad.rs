@@ -53,14 +53,14 @@ const ROUNDS: [Round; 3] = [
         features: "std",
         tests: &["--lib", "--test=unit", "--test=model"],
         without: &[],
-        limit: 120,
+        limit: 900,
     },
     Round {
         name: "the unit tests without std",
         features: "critical-section",
         tests: &["--lib", "--test=unit", "--test=no_std_unwinding"],
         without: &[],
-        limit: 120,
+        limit: 900,
     },
 ];
 

@@ -7,7 +7,7 @@
 //!
 //! [[explained]]
 //! where = "ecluse-core/src/wait/list.rs: replace List::len -> usize with 0"  # that name without line and column;
-//! why = "…"                          # where a file has several of one name: ` #1`, ` #2`, … in the order of the lines
+//! why = "…"                          # where a file has several of one name: ` #1`, ` #2`, … in the order of the list
 //! ```
 
 use anyhow::{Context, Result, ensure};
@@ -138,7 +138,7 @@ pub(super) fn literally(text: &str) -> String {
     expression
 }
 
-/// What tells cargo-mutants to try just these.
+/// What tells cargo-mutants to try just these. (Version 27.1 adds all fields of struct expressions, whatever `--re` says.)
 pub(super) fn exactly(full: &[String]) -> Vec<String> {
     full.iter()
         .flat_map(|name| ["--re".into(), format!("^{}$", literally(name))])

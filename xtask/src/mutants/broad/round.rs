@@ -62,18 +62,21 @@ impl Outcomes {
         self.caught.len() + self.missed.len() + self.unviable.len() + self.timed_out.len()
     }
 
-    /// Adds a later round's: what it missed is what is missed now. What does not build in another round's form of the
-    /// core is missed still.
+    /// Adds a later round's, as far as it is about survivors of the rounds before.
     pub(super) fn add(&mut self, later: Self) {
-        let first = self.tried() == 0;
-        self.caught.extend(later.caught);
-        self.timed_out.extend(later.timed_out);
-        self.missed = later.missed;
-        if first {
-            self.unviable = later.unviable;
-        } else {
-            self.missed.extend(later.unviable);
+        if self.tried() == 0 {
+            *self = later;
+            return;
         }
+        let noticed = |all: Vec<String>, missed: &mut Vec<String>| -> Vec<String> {
+            let noticed = all.into_iter().filter(|name| missed.contains(name));
+            let noticed: Vec<_> = noticed.collect();
+            missed.retain(|name| !noticed.contains(name));
+            noticed
+        };
+        self.caught.extend(noticed(later.caught, &mut self.missed));
+        self.timed_out
+            .extend(noticed(later.timed_out, &mut self.missed));
     }
 
     /// The closing table.
