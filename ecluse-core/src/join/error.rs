@@ -1,13 +1,13 @@
 //! What joined children fail with.
 
-use core::{any::Any, error::Error, fmt};
+use core::{error::Error, fmt};
 
 use crate::cancel::{Cancelled, Reason};
 
 /// An error that tells whether it is a cancellation that its child passes on.
 ///
-/// Every [`Error`] does, if it is a [`Cancelled`] or has one in its chain of sources: with
-/// `#[from] Cancelled` in an enum nothing else is to be done. An error type that is no `Error`
+/// Every [`Error`] does, if it is a [`Cancelled`] or has one in its chain of sources, or in an
+/// `io::Error` (with `std`): with `#[from] Cancelled` in an enum nothing else is to be done. An error type that is no `Error`
 /// implements this; for one of another crate that is no `Error` either, there is
 /// [`Joining::cancelled_by`](super::Joining::cancelled_by).
 pub trait AsCancelled {
@@ -17,18 +17,25 @@ pub trait AsCancelled {
 
 impl<E: Error + 'static> AsCancelled for E {
     fn as_cancelled(&self) -> Option<Cancelled> {
-        if let Some(cancelled) = (self as &dyn Any).downcast_ref() {
-            return Some(*cancelled);
-        }
-        let mut source = self.source();
-        while let Some(error) = source {
+        let mut at: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(error) = at {
             if let Some(cancelled) = error.downcast_ref() {
                 return Some(*cancelled);
             }
-            source = error.source();
+            at = inside(error);
         }
         None
     }
+}
+
+/// What an error was made of.
+fn inside<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    // Its own `source` passes over what it was made of (`io::Error::other`).
+    #[cfg(feature = "std")]
+    if let Some(made_of) = error.downcast_ref().and_then(std::io::Error::get_ref) {
+        return Some(made_of);
+    }
+    error.source()
 }
 
 /// How a joined future tells a cancellation from another error: [`BySource`], or a function.

@@ -629,6 +629,25 @@ fn j06_an_error_and_an_outer_cancel_are_both_seen() {
     assert_eq!(failed.cancelled, Some(code(2)));
 }
 
+#[cfg(feature = "std")]
+#[test]
+fn j06_a_cancellation_within_an_io_error_was_taken_for_a_failure() {
+    use ecluse_core::join::AsCancelled;
+    use std::io;
+
+    let root = <Root>::new();
+    root.cancel(code(4));
+    let cancelled = root.cx().check().unwrap_err();
+    let once = io::Error::other(cancelled);
+    let twice = io::Error::new(io::ErrorKind::Interrupted, io::Error::other(cancelled));
+    for error in [&once, &twice] {
+        let found = error.as_cancelled().map(|found| found.reason().code());
+        assert_eq!(found, Some(4));
+    }
+    let others = [io::Error::other("cancelled"), io::ErrorKind::Other.into()];
+    assert!(others.iter().all(|error| error.as_cancelled().is_none()));
+}
+
 #[test]
 fn j06_errors_tell_by_their_sources_or_by_a_function() {
     #[derive(Debug)]
