@@ -465,14 +465,12 @@ where
                     _ => None,
                 };
                 if output.is_some() {
-                    // Values that lost.
+                    // Values that lost. And the waker goes, which may panic: while the outcome is held.
                     cut_all(&mut siblings.0, panics);
+                    panics.call(|| this.watch.set(Watch::Off));
                 }
                 match output {
-                    Some(output) if panics.count == 0 => {
-                        this.watch.set(Watch::Off);
-                        return Poll::Ready(output);
-                    }
+                    Some(output) if panics.count == 0 => return Poll::Ready(output),
                     output if panics.count > 0 => {
                         panics.call(|| drop(output));
                         break;
@@ -486,7 +484,7 @@ where
                 return Poll::Pending;
             }
         }
-        this.watch.set(Watch::Off);
+        panics.call(|| this.watch.set(Watch::Off));
         cut_all(&mut siblings.0, panics);
         panics.user.rethrow();
         goes_on()

@@ -263,3 +263,37 @@ fn a_panicking_waker_keeps_no_loser_from_being_told() {
     assert_eq!(panic_of(|| poll(both)), "waker");
     assert_eq!(root.attached(), 0);
 }
+
+#[test]
+fn w05_a_waker_that_panics_when_it_is_dropped_hides_no_panic_of_a_child() {
+    let root = <Root>::new();
+    let striker = Striker::new(Callback::Drop, || panic!("of a waker"));
+    let waker = striker.waker();
+    let mut both = pin!(root.cx().concurrently(pending::<Ended>(), async {
+        turns(1).await;
+        if true {
+            panic!("of a child");
+        }
+        Ended::Ok(())
+    }));
+    assert!(poll_with(both.as_mut(), &waker).is_pending());
+    assert_eq!(panic_of(|| poll(both.as_mut())), "of a child");
+    assert_eq!((both.panics(), striker.acted()), (2, 1));
+    std::mem::forget(waker);
+}
+
+#[test]
+fn w05_a_value_that_panics_when_a_waker_did_is_no_second_panic() {
+    let root = <Root>::new();
+    let striker = Striker::new(Callback::Drop, || panic!("of a waker"));
+    let waker = striker.waker();
+    let mut both = pin!(root.cx().concurrently(ready(Ended::Ok(())), async {
+        turns(1).await;
+        Ended::Ok(Bomb("of a value"))
+    }));
+    assert!(poll_with(both.as_mut(), &waker).is_pending());
+    // Unwinding already, the value's panic would end the process.
+    assert_eq!(panic_of(|| poll(both.as_mut())), "of a waker");
+    assert_eq!((both.panics(), striker.acted()), (2, 1));
+    std::mem::forget(waker);
+}
