@@ -66,6 +66,7 @@ const PARTS: &[&str] = &[
     "suite-admissions",
     "suite-channels",
     "suite-hostile-channels",
+    "suite-hostile-joins",
     "suite-hostile-values",
     "suite-on-chips",
 ];

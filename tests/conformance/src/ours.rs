@@ -17,8 +17,8 @@ pub(crate) mod engine;
 // An image of firmware names the parts that it holds.
 pub use cases::{Claims, Lines};
 pub use engine::{
-    Admissions, Engine, Flights, Hostile, HostileChannels, HostileValues, Joins, OnChips, Relays,
-    Requests, Scopes, Spawned,
+    Admissions, Engine, Flights, Hostile, HostileChannels, HostileJoins, HostileValues, Joins,
+    OnChips, Relays, Requests, Scopes, Spawned,
 };
 
 /// A part of both rooms: the shared cases, and the core's own.

@@ -9,7 +9,7 @@ use portable_atomic::{AtomicUsize, Ordering};
 use super::super::subject::flight::{Answer, Fail, NoAnswer, NoClock, Part, Promote, Run, Table};
 use super::super::subject::{ListLock, Outcome};
 use crate::Runtime;
-use crate::kit::{Parked, TestWaker};
+use crate::kit::{Callback, Foreign, Parked, TestWaker};
 
 /// A flight under the subject's lock.
 pub(crate) type Flight<T = u32, P = Promote, C = NoClock> = ecluse_core::Flight<T, P, ListLock, C>;
@@ -76,6 +76,48 @@ impl Future for Passed {
 impl Drop for Passed {
     fn drop(&mut self) {
         self.0.gone.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A gate's work that is foreign code throughout, and comes to what `gives` makes of the gate's value.
+pub(crate) struct Work<O> {
+    passed: Passed,
+    of: &'static Foreign,
+    gives: fn(u32, &'static Foreign) -> O,
+}
+
+impl<O> Work<O> {
+    pub(crate) fn new(
+        gate: &'static Gate,
+        of: &'static Foreign,
+        gives: fn(u32, &'static Foreign) -> O,
+    ) -> Self {
+        of.called(Callback::Make);
+        of.born();
+        Self {
+            passed: gate.pass(),
+            of,
+            gives,
+        }
+    }
+}
+
+impl<O> Future for Work<O> {
+    type Output = O;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
+        let (of, gives) = (self.of, self.gives);
+        of.called(Callback::Poll);
+        Pin::new(&mut self.passed)
+            .poll(cx)
+            .map(|number| gives(number, of))
+    }
+}
+
+impl<O> Drop for Work<O> {
+    fn drop(&mut self) {
+        self.of.gone();
+        self.of.called(Callback::DropFuture);
     }
 }
 

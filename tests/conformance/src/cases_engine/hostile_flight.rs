@@ -5,39 +5,16 @@
 
 use core::task::Waker;
 
-use futures_core::FusedFuture;
-
 use super::super::subject::ListLock;
 use super::super::subject::flight::{Promote, Run, Verdict as Judgement};
 use super::flight_parts::{Gate, Make, Passed};
-use crate::kit::{Parked, Scene, TestWaker, table};
+use crate::kit::{CallAct as Act, Parked, Scene, TestWaker, ask, table};
 use crate::{Runtime, Verdict};
 
 cases! { engine hostile_flight:
     w01_flight_survives_wakers_that_come_back,
     w02_flight_survives_wakers_that_panic needs UNWIND,
 }
-
-/// What a waker does besides waking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
-    Panic,
-    Ask,
-    AskAnother,
-    Forget,
-    Look,
-    PollOther,
-    DropOther,
-}
-
-const ACTS: [Act; 6] = [
-    Act::Ask,
-    Act::AskAnother,
-    Act::Forget,
-    Act::Look,
-    Act::PollOther,
-    Act::DropOther,
-];
 
 /// Which method meets the hostile waker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,10 +203,8 @@ impl Scene for Play {
         let calls = [&world.leader, &world.victim, &world.other, &world.late];
         for _ in 0..2 * calls.len() {
             for (call, waker) in calls.into_iter().zip(&world.wakers) {
-                if call.is_parked() {
-                    let earlier = core::ptr::eq(call, &world.victim).then_some(hostile);
-                    tell(call, waker, earlier);
-                }
+                let earlier = core::ptr::eq(call, &world.victim).then_some(hostile);
+                ask(call, waker, earlier, drop);
             }
         }
         assert!(!calls.iter().any(|call| call.is_parked()), "one is left");
@@ -241,21 +216,8 @@ impl Scene for Play {
     }
 }
 
-/// Polls a call that may be anywhere in its life; if it is over now, it was woken for it.
-fn tell(call: &'static Call, waker: &'static TestWaker, earlier: Option<&'static TestWaker>) {
-    if call.with_pin(|call| call.is_terminated()) {
-        return call.leave();
-    }
-    let runs = call.with_pin(|call| call.is_running());
-    let queued = waker.clones() > 0;
-    let woken = waker.wakes() > 0 || earlier.is_some_and(|earlier| earlier.wakes() > 0);
-    if World::poll(call, &waker.waker()) {
-        assert!(runs || woken || !queued, "told, but never woken");
-    }
-}
-
 async fn w01_flight_survives_wakers_that_come_back<R: Runtime>(rt: R) -> Verdict {
-    table::<Play, R>(rt, &ACTS).await
+    table::<Play, R>(rt, &Act::COMING_BACK).await
 }
 
 async fn w02_flight_survives_wakers_that_panic<R: Runtime>(rt: R) -> Verdict {

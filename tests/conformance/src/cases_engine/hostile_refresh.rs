@@ -4,18 +4,18 @@
 //! Each combination is a world of its own: a value, one who refreshes it, and two who wait for that. Afterwards everybody has been served
 //! and was woken for it; of the values one is left, on the shelf, and of the wakers none.
 
-use core::future::Future;
 use core::pin::pin;
 use core::task::Waker;
 use core::time::Duration;
 
-use portable_atomic::{AtomicI32, Ordering};
-
+use super::super::cases::parts::OnDrop;
 use super::super::subject::ListLock;
 use super::super::subject::refresh::{Minted, Policy, Reader};
 use super::flight_parts::Gate;
-use crate::kit::{Callback, Guarded, MockClock, Parked, TestWaker, poll_once};
-use crate::{Ended, Runtime, Task, Verdict};
+use crate::kit::{
+    Callback, Foreign, MockClock, Parked, Scene, TestWaker, Unnamed, Value, poll_once, table,
+};
+use crate::{Runtime, Verdict};
 
 cases! { engine hostile_refresh:
     w01_refresher_survives_values_and_wakers_that_come_back,
@@ -71,14 +71,6 @@ const TRIGGERS: [Trigger; 10] = [
     Trigger::LeaveServed,
 ];
 
-const CALLBACKS: [Callback; 5] = [
-    Callback::CloneValue,
-    Callback::DropValue,
-    Callback::Wake,
-    Callback::Clone,
-    Callback::Drop,
-];
-
 const LIFE: Duration = Duration::from_millis(100);
 const POLICY: Policy = Policy::new()
     .early(Duration::from_millis(1))
@@ -94,40 +86,7 @@ type Cache = ecluse_core::Refresher<Value, &'static str, &'static MockClock, Lis
 struct World {
     clock: MockClock,
     gate: Gate,
-    hostile: Guarded<Option<&'static TestWaker>>,
-    alive: AtomicI32,
-}
-
-impl World {
-    /// Hostile code runs.
-    fn called(&self, callback: Callback) {
-        if let Some(hostile) = self.hostile.with(|hostile| *hostile) {
-            hostile.called(callback);
-        }
-    }
-}
-
-struct Value(&'static World);
-
-impl Value {
-    fn new(world: &'static World) -> Self {
-        world.alive.fetch_add(1, Ordering::SeqCst);
-        Self(world)
-    }
-}
-
-impl Clone for Value {
-    fn clone(&self) -> Self {
-        self.0.called(Callback::CloneValue);
-        Self::new(self.0)
-    }
-}
-
-impl Drop for Value {
-    fn drop(&mut self) {
-        self.0.alive.fetch_sub(1, Ordering::SeqCst);
-        self.0.called(Callback::DropValue);
-    }
+    foreign: Foreign,
 }
 
 type Mint = Result<Minted<Value>, &'static str>;
@@ -135,90 +94,126 @@ type Mint = Result<Minted<Value>, &'static str>;
 async fn mint(world: &'static World) -> Mint {
     match world.gate.pass().await {
         FAILS => Err("no"),
-        _ => Ok(Minted::expires_in(Value::new(world), LIFE)),
+        _ => Ok(Minted::expires_in(Value::new(0, &world.foreign), LIFE)),
     }
 }
 
-/// A call whose answer is of no interest.
-async fn got(cache: &'static Cache, world: &'static World) {
-    let _ = cache.get(|| mint(world)).await;
-}
-
-/// Polls a call, if it is there; drops it if it is over.
-fn poll<F: Future<Output = ()>>(call: &'static Parked<F>, waker: &'static TestWaker) -> bool {
-    let over = call.is_parked() && call.poll(&waker.waker()).is_ready();
-    if over {
-        call.leave();
-    }
-    over
-}
-
-/// The same; if it waited for another's refresh, it was woken for its end, by this waker or by `earlier`.
-fn ask<F: Future<Output = ()>>(
-    call: &'static Parked<F>,
-    waker: &'static TestWaker,
-    earlier: Option<&'static TestWaker>,
-) {
-    let queued = waker.clones() > 0;
-    let woken = waker.wakes() > 0 || earlier.is_some_and(|earlier| earlier.wakes() > 0);
-    if poll(call, waker) {
-        assert!(woken || !queued, "served, but never woken");
+impl World {
+    fn lets_through(&self, number: u32, lands: impl FnOnce()) {
+        self.gate.open(number);
+        lands();
+        self.gate.shut();
     }
 }
 
-/// One combination. Returns whether the hostile code came to act.
-async fn combination<R: Runtime>(rt: R, callback: Callback, act: Act, trigger: Trigger) -> bool {
-    let world: &'static World = rt.put(World {
-        clock: MockClock::new(),
-        gate: Gate::new(),
-        hostile: Guarded::new(None),
-        alive: AtomicI32::new(0),
-    });
-    let cache: &'static Cache = rt.put(Cache::new(&world.clock, POLICY));
-    let [leading, waiting, others] = rt.put([const { TestWaker::new() }; 3]);
-    let calls = rt.put([const { Parked::new() }; 3]);
-    let [leader, victim, other] = calls;
-    let acts = move || match act {
-        Act::Panic => panic!("hostile"),
-        Act::Peek => drop(cache.peek()),
-        Act::Get => drop(poll_once(pin!(got(cache, world)), Waker::noop())),
-        Act::Invalidate => {
-            if let Some(current) = cache.peek() {
-                cache.invalidate(current.version);
+/// The world, its value, and who asks for it.
+#[derive(Clone, Copy)]
+struct Play {
+    world: &'static World,
+    cache: &'static Cache,
+    /// The one that refreshes, the one that is polled with the hostile waker, another.
+    calls: [&'static dyn Unnamed; 3],
+    wakers: &'static [TestWaker; 3],
+}
+
+impl Play {
+    /// Asks once, and goes.
+    fn get(self) -> bool {
+        let get = self.cache.get(|| mint(self.world));
+        poll_once(pin!(get), Waker::noop()).is_ready()
+    }
+
+    /// Polls a call; one whose poll panics is not polled again.
+    fn poll(call: &'static dyn Unnamed, waker: &'static TestWaker) {
+        let panics = OnDrop(|| call.leave());
+        call.poll(&waker.waker());
+        core::mem::forget(panics);
+    }
+
+    fn lands(self, number: u32) {
+        let lands = || Self::poll(self.calls[0], &self.wakers[0]);
+        self.world.lets_through(number, lands);
+    }
+}
+
+impl Scene for Play {
+    type Act = Act;
+    type Trigger = Trigger;
+
+    const PANIC: Act = Act::Panic;
+    const CALLBACKS: &'static [Callback] = &[
+        Callback::CloneValue,
+        Callback::DropValue,
+        Callback::Wake,
+        Callback::Clone,
+        Callback::Drop,
+    ];
+    const TRIGGERS: &'static [Trigger] = &TRIGGERS;
+    const ROOM: usize = 2;
+
+    fn new<R: Runtime>(rt: R) -> Self {
+        let world: &'static World = rt.put(World {
+            clock: MockClock::new(),
+            gate: Gate::new(),
+            foreign: Foreign::new(),
+        });
+        let cache: &'static Cache = rt.put(Cache::new(&world.clock, POLICY));
+        let calls = rt.put([const { Parked::new() }; 3]);
+        for call in calls {
+            call.park(cache.get(move || mint(world)));
+        }
+        Self {
+            world,
+            cache,
+            calls: calls.each_ref().map(|call| call as &dyn Unnamed),
+            wakers: rt.put([const { TestWaker::new() }; 3]),
+        }
+    }
+
+    fn act(self, act: Act) {
+        let (cache, other) = (self.cache, self.calls[2]);
+        match act {
+            Act::Panic => panic!("hostile"),
+            Act::Peek => drop(cache.peek()),
+            Act::Get => drop(self.get()),
+            Act::Invalidate => {
+                if let Some(current) = cache.peek() {
+                    cache.invalidate(current.version);
+                }
+            }
+            Act::Look => drop(cache.snapshot()),
+            // It may be served already, and be about to be woken.
+            Act::PollOther => other.poll(&self.wakers[2].waker()),
+            Act::DropOther => other.leave(),
+        }
+    }
+
+    /// A value that is there, or one that is no more, whose refresh is under way.
+    fn set(self, trigger: Trigger, hostile: &'static TestWaker) {
+        let Self { world, wakers, .. } = self;
+        let [leader, victim, other] = self.calls;
+        world.lets_through(0, || assert!(self.get()));
+        if matches!(trigger, Trigger::Peek | Trigger::Read) {
+            self.calls.iter().for_each(|call| call.leave());
+        } else {
+            world.clock.advance(LIFE);
+            leader.pending(&wakers[0].waker());
+            match trigger {
+                Trigger::FirstPoll => {}
+                Trigger::RepollTo => victim.pending(&wakers[1].waker()),
+                _ => victim.pending(&hostile.waker()),
+            }
+            other.pending(&wakers[2].waker());
+            if matches!(trigger, Trigger::Take | Trigger::LeaveServed) {
+                self.lands(0);
             }
         }
-        Act::Look => drop(cache.snapshot()),
-        // It may be served already, and be about to be woken.
-        Act::PollOther => drop(poll(other, others)),
-        Act::DropOther => other.leave(),
-    };
-    let hostile: &'static TestWaker = rt.put(TestWaker::hostile(callback, rt.put(acts)));
-
-    // Set the scene: a value that is there, or one that is no more, whose refresh is under way.
-    world.gate.open(0);
-    assert!(poll_once(pin!(got(cache, world)), Waker::noop()).is_ready());
-    world.gate.shut();
-    if !matches!(trigger, Trigger::Peek | Trigger::Read) {
-        world.clock.advance(LIFE);
-        leader.park(got(cache, world));
-        leader.pending(&leading.waker());
-        victim.park(got(cache, world));
-        match trigger {
-            Trigger::FirstPoll => {}
-            Trigger::RepollTo => victim.pending(&waiting.waker()),
-            _ => victim.pending(&hostile.waker()),
-        }
-        other.park(got(cache, world));
-        other.pending(&others.waker());
-        if matches!(trigger, Trigger::Take | Trigger::LeaveServed) {
-            world.gate.open(0);
-            poll(leader, leading);
-            world.gate.shut();
-        }
+        world.foreign.turn(hostile);
     }
-    world.hostile.with(|place| *place = Some(hostile));
-    hostile.arm();
-    let meets = rt.spawn(async move {
+
+    fn trigger(self, trigger: Trigger, hostile: &'static TestWaker) {
+        let Self { world, cache, .. } = self;
+        let [leader, victim, _] = self.calls;
         match trigger {
             Trigger::Peek => drop(cache.peek()),
             Trigger::Read => {
@@ -226,84 +221,43 @@ async fn combination<R: Runtime>(rt: R, callback: Callback, act: Act, trigger: T
                 let _ = poll_once(pin!(reader.get(|| mint(world))), Waker::noop()).is_ready();
                 drop(reader);
             }
-            Trigger::Land | Trigger::Fail => {
-                let number = if trigger == Trigger::Fail { FAILS } else { 0 };
-                world.gate.open(number);
-                poll(leader, leading);
-                world.gate.shut();
-            }
+            Trigger::Land => self.lands(0),
+            Trigger::Fail => self.lands(FAILS),
             Trigger::Lose => leader.leave(),
-            Trigger::FirstPoll | Trigger::RepollTo | Trigger::Take => drop(poll(victim, hostile)),
+            Trigger::FirstPoll | Trigger::RepollTo | Trigger::Take => Self::poll(victim, hostile),
             Trigger::LeaveQueued | Trigger::LeaveServed => victim.leave(),
         }
-    });
-    let ended = meets.join().await;
-    let acted = hostile.acted() > 0;
-    let expected = if acted && act == Act::Panic {
-        Ended::Panicked
-    } else {
-        Ended::Finished
-    };
-    assert_eq!(ended, expected, "{callback:?} {act:?} {trigger:?}");
+    }
 
-    let settles = rt.spawn(async move {
-        hostile.disarm();
-        // A call whose poll panicked is not polled again.
-        if ended == Ended::Panicked {
-            match trigger {
-                Trigger::Land | Trigger::Fail => leader.leave(),
-                Trigger::FirstPoll | Trigger::RepollTo | Trigger::Take => victim.leave(),
-                _ => {}
-            }
-        }
+    /// Everybody is served, was woken for it, and what is on the shelf is all there is.
+    fn settle(self, hostile: &'static TestWaker) {
+        let Self { world, cache, .. } = self;
+        let [leading, waiting, others] = self.wakers.each_ref();
+        let [leader, victim, other] = self.calls;
         world.gate.open(0);
         for _ in 0..8 {
-            poll(leader, leading);
-            ask(victim, waiting, Some(hostile));
-            ask(other, others, None);
+            leader.ask(leading, None);
+            victim.ask(waiting, Some(hostile));
+            other.ask(others, None);
         }
-        let left = calls.iter().filter(|call| call.is_parked()).count();
-        assert_eq!(left, 0, "one is left");
-        // What is on the shelf now is all there is.
-        got(cache, world).await;
+        assert!(
+            !self.calls.iter().any(|call| call.is_parked()),
+            "one is left"
+        );
+        assert!(self.get());
         assert!(cache.peek().is_some() && !cache.snapshot().refreshing);
         assert_eq!(world.gate.begun(), world.gate.gone());
-        assert_eq!(world.alive.load(Ordering::SeqCst), 1, "a value is left");
-        for waker in [hostile, leading, waiting, others] {
+        assert_eq!(world.foreign.alive(), 1, "a value is left");
+        for waker in self.wakers {
             assert_eq!(waker.live(), 0, "a waker is left");
         }
-    });
-    assert_eq!(
-        settles.join().await,
-        Ended::Finished,
-        "{callback:?} {act:?} {trigger:?}"
-    );
-    acted
-}
-
-/// Every trigger and callback with each of `acts`, or as many of them, evenly, as the platform affords.
-async fn table<R: Runtime>(rt: R, acts: &[Act]) -> Verdict {
-    let all = acts.len() * TRIGGERS.len() * CALLBACKS.len();
-    // A world of this kind takes twice the room of others.
-    let step = all.div_ceil(rt.count(2 * all) / 2);
-    let mut acted = 0;
-    for i in (0..all).step_by(step) {
-        let callback = CALLBACKS[i % CALLBACKS.len()];
-        let trigger = TRIGGERS[i / CALLBACKS.len() % TRIGGERS.len()];
-        let act = acts[i / CALLBACKS.len() / TRIGGERS.len()];
-        acted += usize::from(combination(rt, callback, act, trigger).await);
     }
-    assert!(
-        step > 1 || acted >= acts.len() * TRIGGERS.len(),
-        "{acted} of {all} acted"
-    );
-    Verdict::Pass
 }
 
 async fn w01_refresher_survives_values_and_wakers_that_come_back<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &ACTS).await
+    table::<Play, R>(rt, &ACTS).await
 }
 
 async fn w02_refresher_survives_values_and_wakers_that_panic<R: Runtime>(rt: R) -> Verdict {
-    table(rt, &[Act::Panic]).await
+    table::<Play, R>(rt, &[Act::Panic]).await
 }

@@ -98,9 +98,15 @@ type Hook = &'static (dyn Fn(Reason) + Send + Sync);
 
 pin_project! {
     /// A scope below another, until it is dropped.
-    struct Below {
+    pub(super) struct Below {
         #[pin]
         scope: Scope<'static>,
+    }
+}
+
+impl Below {
+    pub(super) fn new(cx: Cx<'static>) -> Self {
+        Self { scope: cx.child() }
     }
 }
 
@@ -214,9 +220,7 @@ impl Scene for Play {
 
     fn set(self, trigger: Trigger, hostile: &'static TestWaker) {
         let Self { world, child, .. } = self;
-        world.sibling.park(Below {
-            scope: self.root.cx().child(),
-        });
+        world.sibling.park(Below::new(self.root.cx()));
         world.sibling.pending(&world.wakers[LATE].waker());
         if trigger.hooks() {
             let hook = (self.hook)(hostile);

@@ -1,48 +1,22 @@
 //! w01, w02 for what a flight by key is made of: the clone and drop of its value, its judge, its hook, its key's hash, comparison and
-//! drop, doing every hostile act, in every call that meets them.
+//! drop, its callers' work, doing every hostile act, in every call that meets them.
 //!
 //! Each combination is a world of its own: a leader, and behind it the victim and another. Afterwards everybody has an answer, was woken
 //! for it, and no flight, value, key or waker is left. (A comparison runs under the lock, and must not come back: it panics only.)
 
-use core::future::Future;
 use core::hash::{Hash, Hasher};
-use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
-
-use futures_core::FusedFuture;
-use portable_atomic::{AtomicI32, Ordering};
+use core::task::{Poll, Waker};
 
 use super::super::subject::ListLock;
 use super::super::subject::flight::{Promote, Run, Verdict as Judgement};
-use super::flight_parts::{Gate, Passed};
-use crate::kit::{Callback, Guarded, Parked, Scene, TestWaker, table};
+use super::flight_parts::{Gate, Work};
+use crate::kit::{CallAct as Act, Callback, Foreign, Parked, Scene, TestWaker, Value, ask, table};
 use crate::{Runtime, Verdict};
 
 cases! { engine hostile_values:
     w01_flight_survives_values_keys_and_functions_that_come_back,
     w02_flight_survives_values_keys_and_functions_that_panic needs UNWIND,
 }
-
-/// What the hostile code does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
-    Panic,
-    Ask,
-    AskAnother,
-    Forget,
-    Look,
-    PollOther,
-    DropOther,
-}
-
-const ACTS: [Act; 6] = [
-    Act::Ask,
-    Act::AskAnother,
-    Act::Forget,
-    Act::Look,
-    Act::PollOther,
-    Act::DropOther,
-];
 
 /// Which call meets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,18 +49,16 @@ const TRIGGERS: [Trigger; 11] = [
 ];
 
 type Group = ecluse_core::Group<Key, Value, Promote, ListLock>;
-type Make = &'static (dyn Fn() -> Work + Send + Sync);
-type Call = Parked<Run<&'static Group, Make, Work, fn(&Value) -> Judgement, fn(&Value)>>;
+type Make = &'static (dyn Fn() -> Work<Value> + Send + Sync);
+type Call = Parked<Run<&'static Group, Make, Work<Value>, fn(&Value) -> Judgement, fn(&Value)>>;
 
 const KEY: u16 = 1;
 
 struct World {
     group: Group,
     gate: Gate,
-    /// Acts for values, keys and functions alike.
-    hostile: Guarded<Option<&'static TestWaker>>,
-    /// Values and keys.
-    alive: AtomicI32,
+    /// Values, keys, functions and the callers' work.
+    foreign: Foreign,
     leader: Call,
     victim: Call,
     other: Call,
@@ -96,21 +68,6 @@ struct World {
 }
 
 impl World {
-    /// Hostile code runs.
-    fn called(&self, callback: Callback) {
-        if let Some(hostile) = self.hostile.with(|hostile| *hostile) {
-            hostile.called(callback);
-        }
-    }
-
-    fn born(&self) {
-        self.alive.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn gone(&self) {
-        self.alive.fetch_sub(1, Ordering::SeqCst);
-    }
-
     fn poll(call: &'static Call, waker: &Waker) -> bool {
         match call.poll(waker) {
             Poll::Ready(answer) => {
@@ -124,54 +81,28 @@ impl World {
     }
 }
 
-struct Value {
-    number: u32,
-    world: &'static World,
-}
-
-impl Value {
-    fn new(number: u32, world: &'static World) -> Self {
-        world.born();
-        Self { number, world }
-    }
-}
-
-impl Clone for Value {
-    fn clone(&self) -> Self {
-        self.world.called(Callback::CloneValue);
-        Self::new(self.number, self.world)
-    }
-}
-
-impl Drop for Value {
-    fn drop(&mut self) {
-        self.world.gone();
-        self.world.called(Callback::DropValue);
-    }
-}
-
 struct Key {
     number: u16,
-    world: &'static World,
+    of: &'static Foreign,
 }
 
 impl Key {
-    fn new(number: u16, world: &'static World) -> Self {
-        world.born();
-        Self { number, world }
+    fn new(number: u16, of: &'static Foreign) -> Self {
+        of.born();
+        Self { number, of }
     }
 }
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.world.called(Callback::Hash);
+        self.of.called(Callback::Hash);
         self.number.hash(state);
     }
 }
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.world.called(Callback::Compare);
+        self.of.called(Callback::Compare);
         self.number == other.number
     }
 }
@@ -180,31 +111,14 @@ impl Eq for Key {}
 
 impl Drop for Key {
     fn drop(&mut self) {
-        self.world.gone();
-        self.world.called(Callback::DropKey);
-    }
-}
-
-/// What comes to a value when the gate is opened.
-struct Work {
-    passed: Passed,
-    world: &'static World,
-}
-
-impl Future for Work {
-    type Output = Value;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Value> {
-        let world = self.world;
-        Pin::new(&mut self.passed)
-            .poll(cx)
-            .map(|number| Value::new(number, world))
+        self.of.gone();
+        self.of.called(Callback::DropKey);
     }
 }
 
 /// What a run came to says what becomes of it.
 fn judge(value: &Value) -> Judgement {
-    value.world.called(Callback::Judge);
+    value.of.called(Callback::Judge);
     match value.number {
         1 => Judgement::Retry,
         2 => Judgement::Refuse,
@@ -214,7 +128,7 @@ fn judge(value: &Value) -> Judgement {
 }
 
 fn publish(value: &Value) {
-    value.world.called(Callback::Hook);
+    value.of.called(Callback::Hook);
 }
 
 /// The world, and what begins its calls' work.
@@ -229,13 +143,16 @@ impl<const PANICS: bool> Play<PANICS> {
         if !call.is_parked() {
             let judge: fn(&Value) -> Judgement = judge;
             let publish: fn(&Value) = publish;
-            let run = self.world.group.run(Key::new(key, self.world), self.make);
+            let run = self
+                .world
+                .group
+                .run(Key::new(key, &self.world.foreign), self.make);
             call.park(run.judge(judge).publish(publish));
         }
     }
 
     fn forget(self) {
-        let key = Key::new(KEY, self.world);
+        let key = Key::new(KEY, &self.world.foreign);
         self.world.group.forget(&key);
     }
 
@@ -260,6 +177,9 @@ impl<const PANICS: bool> Scene for Play<PANICS> {
             Callback::DropKey,
             Callback::Judge,
             Callback::Hook,
+            Callback::Make,
+            Callback::Poll,
+            Callback::DropFuture,
             Callback::Compare,
         ];
         match ALL.split_last() {
@@ -273,8 +193,7 @@ impl<const PANICS: bool> Scene for Play<PANICS> {
         let world: &'static World = rt.put(World {
             group: Group::new(),
             gate: Gate::new(),
-            hostile: Guarded::new(None),
-            alive: AtomicI32::new(0),
+            foreign: Foreign::new(),
             leader: Parked::new(),
             victim: Parked::new(),
             other: Parked::new(),
@@ -283,10 +202,7 @@ impl<const PANICS: bool> Scene for Play<PANICS> {
         });
         Self {
             world,
-            make: rt.put(move || Work {
-                passed: world.gate.pass(),
-                world,
-            }),
+            make: rt.put(move || Work::new(&world.gate, &world.foreign, Value::new)),
         }
     }
 
@@ -302,7 +218,7 @@ impl<const PANICS: bool> Scene for Play<PANICS> {
             }
             Act::Forget => self.forget(),
             Act::Look => {
-                let key = Key::new(KEY, world);
+                let key = Key::new(KEY, &world.foreign);
                 let _ = (world.group.peek(&key), world.group.len());
             }
             Act::PollOther => {
@@ -330,7 +246,7 @@ impl<const PANICS: bool> Scene for Play<PANICS> {
         if matches!(trigger, Trigger::Take | Trigger::LeaveServed) {
             self.lands(0);
         }
-        world.hostile.with(|place| *place = Some(hostile));
+        world.foreign.turn(hostile);
     }
 
     fn trigger(self, trigger: Trigger, _: &'static TestWaker) {
@@ -361,41 +277,23 @@ impl<const PANICS: bool> Scene for Play<PANICS> {
         let calls = [&world.leader, &world.victim, &world.other, &world.late];
         for _ in 0..2 * calls.len() {
             for (call, waker) in calls.into_iter().zip(&world.wakers) {
-                if call.is_parked() {
-                    tell(call, waker);
-                }
+                ask(call, waker, None, drop);
             }
         }
         assert!(!calls.iter().any(|call| call.is_parked()), "one is left");
         assert!(world.group.is_empty(), "a flight is left");
         assert_eq!(world.gate.begun(), world.gate.gone());
-        assert_eq!(
-            world.alive.load(Ordering::SeqCst),
-            0,
-            "a value or a key is left"
-        );
+        assert_eq!(world.foreign.alive(), 0, "a value or a key is left");
         for waker in &world.wakers {
             assert_eq!(waker.live(), 0, "a waker is left");
         }
     }
 }
 
-/// Polls a call that may be anywhere in its life; if it is over now, it was woken for it.
-fn tell(call: &'static Call, waker: &'static TestWaker) {
-    if call.with_pin(|call| call.is_terminated()) {
-        return call.leave();
-    }
-    let runs = call.with_pin(|call| call.is_running());
-    let (queued, woken) = (waker.clones() > 0, waker.wakes() > 0);
-    if World::poll(call, &waker.waker()) {
-        assert!(runs || woken || !queued, "told, but never woken");
-    }
-}
-
 async fn w01_flight_survives_values_keys_and_functions_that_come_back<R: Runtime>(
     rt: R,
 ) -> Verdict {
-    table::<Play<false>, R>(rt, &ACTS).await
+    table::<Play<false>, R>(rt, &Act::COMING_BACK).await
 }
 
 async fn w02_flight_survives_values_keys_and_functions_that_panic<R: Runtime>(rt: R) -> Verdict {

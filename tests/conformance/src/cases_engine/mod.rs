@@ -19,10 +19,14 @@ pub(crate) mod hostile_admission;
 pub(crate) mod hostile_channel;
 pub(crate) mod hostile_flight;
 pub(crate) mod hostile_flush;
+pub(crate) mod hostile_join;
 pub(crate) mod hostile_line;
+pub(crate) mod hostile_once;
 pub(crate) mod hostile_refresh;
 pub(crate) mod hostile_relay;
 pub(crate) mod hostile_scope;
+pub(crate) mod hostile_scope_shared;
+pub(crate) mod hostile_spawned;
 pub(crate) mod hostile_values;
 pub(crate) mod input;
 pub(crate) mod interrupt;
@@ -53,7 +57,9 @@ suite! {
     /// Hostile wakers, random histories, traces.
     Hostile: hostile, hostile_line, trace, histories;
     /// Hostile wakers in trees; hostile values, keys and functions.
-    HostileValues: hostile_scope, hostile_values, hostile_refresh;
+    HostileValues: hostile_scope, hostile_values, hostile_once, hostile_refresh;
+    /// Hostile children: joined, counted by tickets, spawned into scopes.
+    HostileJoins: hostile_join, hostile_spawned, hostile_scope_shared;
     /// Permits.
     Admissions: admission, hostile_admission;
     /// Channels, clocks and scopes.

@@ -4,13 +4,44 @@
 //! A primitive says what its [`Scene`] is; [`table`] plays all combinations, each in a world of its own.
 
 use core::fmt::Debug;
-use core::task::Poll;
+use core::task::{Poll, Waker};
 
 use futures_core::FusedFuture;
 
 use super::{Callback, Parked, TestWaker};
 use crate::Verdict;
 use crate::runtime::{Ended, Runtime, Task};
+
+/// What hostile code does to what makes a value once for all who ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallAct {
+    /// Nothing of the kind.
+    Panic,
+    /// Asks, too.
+    Ask,
+    /// Asks by another key.
+    AskAnother,
+    /// Begins anew.
+    Forget,
+    /// Reads whatever can be read.
+    Look,
+    /// Polls another caller.
+    PollOther,
+    /// Drops another caller.
+    DropOther,
+}
+
+impl CallAct {
+    /// All but the panic.
+    pub const COMING_BACK: [Self; 6] = [
+        Self::Ask,
+        Self::AskAnother,
+        Self::Forget,
+        Self::Look,
+        Self::PollOther,
+        Self::DropOther,
+    ];
+}
 
 /// One world, with everybody in it; a handle on it.
 pub trait Scene: Copy + Send + Sync + 'static {
@@ -25,6 +56,8 @@ pub trait Scene: Copy + Send + Sync + 'static {
     const CALLBACKS: &'static [Callback] = &Callback::OF_WAKERS;
     /// All of them.
     const TRIGGERS: &'static [Self::Trigger];
+    /// How many worlds of the usual size one of these takes.
+    const ROOM: usize = 1;
 
     /// A world where nothing has happened.
     fn new<R: Runtime>(rt: R) -> Self;
@@ -90,7 +123,7 @@ async fn combination<S: Scene, R: Runtime>(
 /// If a combination does not end as it has to.
 pub async fn table<S: Scene, R: Runtime>(rt: R, acts: &[S::Act]) -> Verdict {
     let all = acts.len() * S::TRIGGERS.len() * S::CALLBACKS.len();
-    let step = all.div_ceil(rt.count(all));
+    let step = all.div_ceil(rt.count(S::ROOM * all) / S::ROOM);
     let mut acted = 0;
     for i in (0..all).step_by(step) {
         let callback = S::CALLBACKS[i % S::CALLBACKS.len()];
@@ -123,12 +156,54 @@ pub fn ask<F: FusedFuture>(
     if wait.with_pin(|wait| wait.is_terminated()) {
         return wait.leave();
     }
-    // Whether this waker was queued, and it or the one before it woken since.
-    let queued = waker.clones() > 0;
+    // Whether this waker was queued, or the one before it still is, and either was woken since.
+    let queued = waker.clones() > 0 || earlier.is_some_and(|earlier| earlier.live() > 0);
     let woken = waker.wakes() > 0 || earlier.is_some_and(|earlier| earlier.wakes() > 0);
     if let Poll::Ready(output) = wait.poll(&waker.waker()) {
         assert!(woken || !queued, "served, but never woken");
         wait.leave();
         told(output);
+    }
+}
+
+/// A parked future whose type has no name.
+pub trait Unnamed: Send + Sync {
+    /// Whether it is there still.
+    fn is_parked(&self) -> bool;
+
+    /// Polls it; it must be pending.
+    fn pending(&'static self, waker: &Waker);
+
+    /// Polls it, if it is there; when it is over, it goes.
+    fn poll(&'static self, waker: &Waker);
+
+    /// Drops it, if it is there.
+    fn leave(&self);
+
+    /// [`ask`], whatever it tells.
+    fn ask(&'static self, waker: &'static TestWaker, earlier: Option<&'static TestWaker>);
+}
+
+impl<F: FusedFuture + Send> Unnamed for Parked<F> {
+    fn is_parked(&self) -> bool {
+        Self::is_parked(self)
+    }
+
+    fn pending(&'static self, waker: &Waker) {
+        Self::pending(self, waker);
+    }
+
+    fn poll(&'static self, waker: &Waker) {
+        if Self::is_parked(self) && Self::poll(self, waker).is_ready() {
+            Self::leave(self);
+        }
+    }
+
+    fn leave(&self) {
+        Self::leave(self);
+    }
+
+    fn ask(&'static self, waker: &'static TestWaker, earlier: Option<&'static TestWaker>) {
+        ask(self, waker, earlier, drop);
     }
 }

@@ -2,6 +2,7 @@
 
 mod cell;
 mod clock;
+mod foreign;
 mod history;
 mod hostile;
 mod script;
@@ -11,8 +12,9 @@ mod waker;
 
 pub use cell::{Guarded, Parked};
 pub use clock::{MockClock, MockSleep};
+pub use foreign::{Foreign, Value};
 pub use history::History;
-pub use hostile::{Scene, ask, table};
+pub use hostile::{CallAct, Scene, Unnamed, ask, table};
 pub use script::Script;
 pub use text::Text;
 pub use turns::{eventually, poll_once, yield_now};

@@ -34,6 +34,12 @@ pub enum Callback {
     Judge,
     /// A function that is called if something happens.
     Hook,
+    /// A function that begins work.
+    Make,
+    /// The poll of a future.
+    Poll,
+    /// The drop of a future.
+    DropFuture,
 }
 
 impl Callback {
