@@ -8,7 +8,7 @@ use core::task::Waker;
 use super::super::subject::ListLock;
 use super::super::subject::flight::{Promote, Run, Verdict as Judgement};
 use super::flight_parts::{Gate, Make, Passed};
-use crate::kit::{CallAct as Act, Parked, Scene, TestWaker, ask, table};
+use crate::kit::{CallAct as Act, Parked, Scene, TestWaker, ask_or_run, table};
 use crate::{Runtime, Verdict};
 
 cases! { engine hostile_flight:
@@ -204,7 +204,7 @@ impl Scene for Play {
         for _ in 0..2 * calls.len() {
             for (call, waker) in calls.into_iter().zip(&world.wakers) {
                 let earlier = core::ptr::eq(call, &world.victim).then_some(hostile);
-                ask(call, waker, earlier, drop);
+                ask_or_run(call, |call| call.is_running(), waker, earlier);
             }
         }
         assert!(!calls.iter().any(|call| call.is_parked()), "one is left");

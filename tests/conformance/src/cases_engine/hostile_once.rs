@@ -6,6 +6,8 @@
 
 use core::task::Waker;
 
+use futures_core::FusedFuture;
+
 use super::super::subject::ListLock;
 use super::super::subject::flight::Init;
 use super::flight_parts::{Gate, Work};
@@ -98,7 +100,9 @@ struct World {
 
 impl World {
     fn poll(call: &'static Call, waker: &Waker) {
-        if call.is_parked() && call.poll(waker).is_ready() {
+        if call.is_parked()
+            && (call.with_pin(|call| call.is_terminated()) || call.poll(waker).is_ready())
+        {
             call.leave();
         }
     }
@@ -241,13 +245,15 @@ impl Scene for Play {
     /// Everybody is told, was woken for it, and nothing is left but the value.
     fn settle(self, hostile: &'static TestWaker) {
         let world = self.world;
+        let [leader, victim, other, late] = &world.wakers;
         world.gate.open(0);
         let calls = [&world.leader, &world.victim, &world.other, &world.late];
         for _ in 0..2 * calls.len() {
-            for (call, waker) in calls.into_iter().zip(&world.wakers) {
-                let earlier = core::ptr::eq(call, &world.victim).then_some(hostile);
-                ask(call, waker, earlier, drop);
-            }
+            // Who makes the value is not woken for it: the leader, and whoever came late.
+            World::poll(&world.leader, &leader.waker());
+            ask(&world.victim, victim, Some(hostile), drop);
+            ask(&world.other, other, None, drop);
+            World::poll(&world.late, &late.waker());
         }
         assert!(!calls.iter().any(|call| call.is_parked()), "one is left");
         // Whoever asks now has it, or makes it.

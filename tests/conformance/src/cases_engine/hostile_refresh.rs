@@ -236,7 +236,8 @@ impl Scene for Play {
         let [leader, victim, other] = self.calls;
         world.gate.open(0);
         for _ in 0..8 {
-            leader.ask(leading, None);
+            // It runs the refresh, and is not woken for that.
+            leader.poll(&leading.waker());
             victim.ask(waiting, Some(hostile));
             other.ask(others, None);
         }

@@ -10,7 +10,9 @@ use core::task::{Poll, Waker};
 use super::super::subject::ListLock;
 use super::super::subject::flight::{Promote, Run, Verdict as Judgement};
 use super::flight_parts::{Gate, Work};
-use crate::kit::{CallAct as Act, Callback, Foreign, Parked, Scene, TestWaker, Value, ask, table};
+use crate::kit::{
+    CallAct as Act, Callback, Foreign, Parked, Scene, TestWaker, Value, ask_or_run, table,
+};
 use crate::{Runtime, Verdict};
 
 cases! { engine hostile_values:
@@ -277,7 +279,7 @@ impl<const PANICS: bool> Scene for Play<PANICS> {
         let calls = [&world.leader, &world.victim, &world.other, &world.late];
         for _ in 0..2 * calls.len() {
             for (call, waker) in calls.into_iter().zip(&world.wakers) {
-                ask(call, waker, None, drop);
+                ask_or_run(call, |call| call.is_running(), waker, None);
             }
         }
         assert!(!calls.iter().any(|call| call.is_parked()), "one is left");

@@ -4,6 +4,7 @@
 //! A primitive says what its [`Scene`] is; [`table`] plays all combinations, each in a world of its own.
 
 use core::fmt::Debug;
+use core::pin::Pin;
 use core::task::{Poll, Waker};
 
 use futures_core::FusedFuture;
@@ -163,6 +164,26 @@ pub fn ask<F: FusedFuture>(
         assert!(woken || !queued, "served, but never woken");
         wait.leave();
         told(output);
+    }
+}
+
+/// [`ask`] for a call that may run its own work, as `runs` says: it is not woken for that. (Its waker may have been cloned all the same:
+/// who leads may have been about to queue.)
+///
+/// # Panics
+/// As [`ask`].
+pub fn ask_or_run<F: FusedFuture>(
+    wait: &'static Parked<F>,
+    runs: impl FnOnce(Pin<&mut F>) -> bool,
+    waker: &'static TestWaker,
+    earlier: Option<&'static TestWaker>,
+) {
+    if wait.is_parked() && wait.with_pin(runs) {
+        if wait.poll(&waker.waker()).is_ready() {
+            wait.leave();
+        }
+    } else {
+        ask(wait, waker, earlier, drop);
     }
 }
 

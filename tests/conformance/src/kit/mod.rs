@@ -14,7 +14,7 @@ pub use cell::{Guarded, Parked};
 pub use clock::{MockClock, MockSleep};
 pub use foreign::{Foreign, Value};
 pub use history::History;
-pub use hostile::{CallAct, Scene, Unnamed, ask, table};
+pub use hostile::{CallAct, Scene, Unnamed, ask, ask_or_run, table};
 pub use script::Script;
 pub use text::Text;
 pub use turns::{eventually, poll_once, yield_now};
