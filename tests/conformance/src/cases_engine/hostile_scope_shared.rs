@@ -235,6 +235,7 @@ impl Scene for &'static World {
         Callback::DropFuture,
     ];
     const TRIGGERS: &'static [Trigger] = &TRIGGERS;
+    const ROOM: usize = 2;
 
     fn new<R: Runtime>(rt: R) -> Self {
         let world: &'static World = rt.put(World::new());
