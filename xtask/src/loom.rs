@@ -22,6 +22,7 @@ use std::{
     time::Instant,
 };
 
+use models::CUT_OFF;
 pub(crate) use models::{Explored, Models, Word};
 
 /// Models explored at the same time.
@@ -29,7 +30,8 @@ const AT_ONCE: usize = 2;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Preemptions allowed in one execution; more finds more, and takes much longer.
+    /// Preemptions allowed in one execution; more finds more, and takes much longer. 0: any number; a model that has no
+    /// end within the limit is cut off then, which is no failure.
     #[arg(long, default_value_t = 3)]
     bound: u32,
     /// Only models whose name contains this.
@@ -38,7 +40,7 @@ pub(crate) struct Args {
     /// Which claim word: with compare-and-swap, the plain one of targets without it, the same beside a critical section, or all.
     #[arg(long, value_enum, default_value_t = Words::All)]
     word: Words,
-    /// Seconds after which a model is killed and counts as failed.
+    /// Seconds after which a model is killed and, if it has a bound, counts as failed.
     #[arg(long, default_value_t = 300)]
     limit: u64,
 }
@@ -168,8 +170,13 @@ pub(crate) fn table(all: &[Explored], bound: u32) -> String {
         );
     }
     let failed = all.iter().filter(|one| one.result.is_err()).count();
+    let cut = |one: &&Explored| one.result.as_ref().is_ok_and(|(_, how)| how == CUT_OFF);
+    let cut = match all.iter().filter(cut).count() {
+        0 => String::new(),
+        count => format!("{count} cut off with nothing found, "),
+    };
     out + &format!(
-        "{} models, {failed} failed, {sum} interleavings\n",
+        "{} models, {failed} failed, {cut}{sum} interleavings\n",
         all.len()
     )
 }
@@ -245,10 +252,9 @@ mod tests {
             result,
             output: String::new(),
         };
-        let text = table(
-            &[one(Ok((7, "ended".into()))), one(Err("aborted".into()))],
-            2,
-        );
-        assert!(text.contains("2 models, 1 failed, 7 interleavings"));
+        let mut all = vec![one(Ok((7, "ended".into()))), one(Err("aborted".into()))];
+        assert!(table(&all, 2).contains("2 models, 1 failed, 7 interleavings"));
+        all.push(one(Ok((0, CUT_OFF.into()))));
+        assert!(table(&all, 0).contains("3 models, 1 failed, 1 cut off with nothing found, 7"));
     }
 }

@@ -11,7 +11,8 @@ use crate::{
         table::{Table, percentile},
         verdict::Promise,
     },
-    timeline::{Doing, Span},
+    runtime::{Runtime, Tasks},
+    timeline::{Doing, Span, Timeline},
     watch::Ending,
 };
 
@@ -33,7 +34,39 @@ pub(super) struct Record {
     pub(super) spans: Vec<Span>,
 }
 
+/// How the requests ended, and what the heap was at its peak until then.
+pub(super) struct Ended {
+    pub(super) ending: Ending,
+    /// In bytes.
+    pub(super) memory: usize,
+}
+
 impl Record {
+    /// What has not ended is ended now; what it did until then comes into the timeline.
+    pub(super) async fn of<R: Runtime>(
+        way: Way,
+        clients: u32,
+        outcomes: Arc<Outcomes>,
+        timeline: &Timeline,
+        Ended { ending, memory }: Ended,
+        tasks: Tasks<R>,
+    ) -> Self {
+        let open = timeline.elapsed();
+        let left = tasks.end().await;
+        Self {
+            way,
+            clients,
+            latencies: outcomes.latencies(),
+            outcomes,
+            ending,
+            open,
+            memory,
+            left,
+            most_busy: timeline.most_busy(),
+            spans: timeline.take(),
+        }
+    }
+
     fn count(&self, kind: impl Fn(&Span) -> bool) -> usize {
         let spans = self.spans.iter();
         spans

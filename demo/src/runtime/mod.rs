@@ -21,6 +21,9 @@ use hyper::rt;
 
 pub(crate) use self::{on_async_std::AsyncStd, on_smol::Smol, on_tokio::Tokio};
 
+/// What a run leaves behind is waited for so long.
+const CLEARING: Duration = Duration::from_secs(5);
+
 pub(crate) trait Runtime: Clone + Send + Sync + 'static {
     type Abort: Abort + Send + 'static;
     type Listener: Send + Sync + 'static;
@@ -84,9 +87,9 @@ impl<R: Runtime> Tasks<R> {
     }
 
     /// Ends every task, and waits for that, up to a limit: how many are left.
-    pub(crate) async fn end(self, limit: Duration) -> usize {
+    pub(crate) async fn end(self) -> usize {
         self.tally.cancel();
-        R::timeout(limit, self.tally.joined()).await;
+        R::timeout(CLEARING, self.tally.joined()).await;
         self.tally.live()
     }
 }

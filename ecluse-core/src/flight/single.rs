@@ -140,6 +140,13 @@ impl<T, P: Orphans, L: Lock, C: Stamp> Flight<T, P, L, C> {
     pub fn is_running(&self) -> bool {
         table::begun(At::new(self, ()), |()| true).is_some()
     }
+
+    /// How many have joined the run that is under way, besides its leader; `None` if there is none.
+    /// One short lock hold.
+    #[must_use]
+    pub fn peek(&self) -> Option<u32> {
+        table::joined(At::new(self, ()), |()| true)
+    }
 }
 
 impl<T, P: Orphans, L, C: Stamp> sealed::Sealed for Flight<T, P, L, C> {}

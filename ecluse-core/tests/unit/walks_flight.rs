@@ -36,13 +36,16 @@ const LED: Part = Part::Led { inherited: None };
 fn the_first_leads_and_all_get_its_result() {
     let flight = Flight::<u32>::new();
     let gate = Gate::default();
+    assert_eq!(flight.peek(), None);
     let mut leader = pin!(flight.run(|| gate.passed()));
     assert!(poll(leader.as_mut()).is_pending());
     assert!(flight.is_running());
+    assert_eq!(flight.peek(), Some(0));
     let (wakes, waker) = Wakes::new();
     let mut follower = pin!(flight.run(|| async { unreachable!("it does not lead") }));
     let follower_run: &mut Pin<&mut _> = &mut follower;
     assert!(poll_with(follower_run.as_mut(), &waker).is_pending());
+    assert_eq!(flight.peek(), Some(1));
     gate.open(7);
     let answer = ready(poll(leader.as_mut())).unwrap();
     assert_eq!(
@@ -64,6 +67,7 @@ fn the_first_leads_and_all_get_its_result() {
         }
     );
     assert!(!flight.is_running());
+    assert_eq!(flight.peek(), None);
 }
 
 #[test]

@@ -392,3 +392,22 @@ fn an_observer_sees_the_history() {
         ]
     );
 }
+
+/// L4: a hold that is heard of has the generation of its line, as any other has.
+#[test]
+fn a_token_of_an_observed_line_knows_its_generation() {
+    struct Nobody;
+    impl Observer for Nobody {
+        type Numbers = Numbered;
+        fn event(&self, _: Event) {}
+    }
+    let line = Line::<DefaultLock, Nobody>::with_observer(Nobody);
+    for _ in 0..3 {
+        let before = line.generation();
+        let token = line.try_acquire_token().success().unwrap();
+        assert_eq!(token.generation(), before);
+        let next = token.next_generation();
+        token.release();
+        assert_eq!(line.generation(), next);
+    }
+}

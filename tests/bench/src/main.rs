@@ -21,6 +21,7 @@ mod picture;
 mod refresh;
 mod report;
 mod runtimes;
+mod tables;
 mod tokens;
 mod tree;
 mod uncontended;
@@ -45,6 +46,9 @@ struct Args {
     /// Where to write the rows (`bench.json`) and the pictures.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Puts the tables into this document, between its markers.
+    #[arg(long)]
+    tables: Option<PathBuf>,
 }
 
 type Group = (&'static str, fn(Turns, &mut Vec<Row>));
@@ -107,6 +111,13 @@ fn main() -> Result<()> {
             fs::write(&svg, text).with_context(|| format!("cannot write {}", svg.display()))?;
         }
         println!("\nrows and pictures: {}", out.display());
+    }
+    if let Some(path) = args.tables {
+        let put = || {
+            let document = tables::put(&fs::read_to_string(&path)?, &rows)?;
+            Ok::<_, anyhow::Error>(fs::write(&path, document)?)
+        };
+        put().with_context(|| format!("cannot put the tables into {}", path.display()))?;
     }
     Ok(())
 }

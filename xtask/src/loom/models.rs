@@ -15,6 +15,12 @@ use std::{
     time::Instant,
 };
 
+/// As many preemptions as there can be.
+pub(crate) const UNBOUNDED: u32 = 0;
+
+/// How a model without a bound was left when its time was over: it had found nothing.
+pub(crate) const CUT_OFF: &str = "cut off";
+
 /// One of the core's two claim words, and the lock that it has beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -57,7 +63,7 @@ pub(crate) struct Explored {
     pub(crate) model: String,
     pub(crate) word: Word,
     pub(crate) took: Duration,
-    /// Interleavings and `ended` or `bounded`, or why it failed.
+    /// Interleavings and `ended`, `bounded` or [`CUT_OFF`], or why it failed.
     pub(crate) result: Result<(u64, String), String>,
     pub(crate) output: String,
 }
@@ -176,11 +182,12 @@ impl Models {
         stop: &AtomicBool,
     ) -> Result<Explored> {
         let started = Instant::now();
-        let bound = bound.to_string();
-        let (exit, output) =
-            self.program(&["--model", model, "--bound", &bound], model, limit, stop)?;
+        let args = ["--model", model, "--bound", &bound.to_string()];
+        let (exit, output) = self.program(&args, model, limit, stop)?;
         let result = match exit {
             Exit::Success => last_line(model, &output),
+            // Without a bound most have no end that could be waited for.
+            Exit::TimedOut(_) if bound == UNBOUNDED => Ok((0, CUT_OFF.into())),
             exit => Err(exit.to_string()),
         };
         Ok(Explored {

@@ -122,6 +122,10 @@ pub(super) fn run(args: &Args) -> Result<bool> {
         which = list::exactly(&outcomes.missed);
         bench.until = None;
     }
+    ensure!(
+        outcomes.tried() > 0,
+        "nothing was tried: no change has that name, or the minutes went by before the first one was built"
+    );
     Ok(report(&list, &all, &stale, &outcomes))
 }
 

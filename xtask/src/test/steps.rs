@@ -59,7 +59,7 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         step("unit-no-cas", 110, |run, _| unit_no_cas(run)),
         step("doc-tests", 50, |run, _| doc_tests(run)),
         step("docs", 90, |run, _| docs(run)),
-        step(RUNNER, 240, {
+        step(RUNNER, 270, {
             let case = case.map(str::to_owned);
             move |run, session| conformance::build_runner(case.as_deref(), run, session)
         }),
@@ -79,7 +79,7 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
     steps.push(Step {
         missing: lacking(),
         // With `core` for their targets, where that is built.
-        ..step(CHIP_IMAGES, 480, |run, session| {
+        ..step(CHIP_IMAGES, 540, |run, session| {
             conformance::build_images(run, session)
         })
     });
@@ -100,14 +100,14 @@ pub(super) fn all(case: Option<&str>) -> Vec<Step<Session>> {
         missing: lacking(),
         ..step("latency", 120, |run, _| latency(run))
     });
-    steps.push(step("loom", 350, |run, _| loom(run)));
+    steps.push(step("loom", 330, |run, _| loom(run)));
     steps.push(step("examples", 120, |run, _| example::run_host(run)));
     steps.push(Step {
         missing: lacking(),
         ..step("examples-firmware", 40, |run, _| example::run_firmware(run))
     });
     steps.push(step("demo", 140, |run, _| demo::run(run)));
-    steps.push(step("soak", 40, |run, _| soak::briefly(run)));
+    steps.push(step("soak", 50, |run, _| soak::briefly(run)));
     steps
 }
 

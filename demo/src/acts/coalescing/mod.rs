@@ -34,7 +34,10 @@ use self::{
     proxy::{CLIENT, Coalesce, Route},
     with_group::UnderGroup,
 };
-use super::{Act, record::Record};
+use super::{
+    Act,
+    record::{Ended, Record},
+};
 use crate::{
     args::{Args, On},
     http::{self, Body, Connector},
@@ -46,8 +49,6 @@ use crate::{
     watch,
 };
 
-/// What a run leaves behind is waited for so long.
-const CLEARING: Duration = Duration::from_secs(5);
 /// It is short: the requests are over before, unless the clients hang.
 const PART: f64 = 0.75;
 /// What the clients make together.
@@ -146,22 +147,10 @@ async fn run_on<R: Runtime, C: Coalesce>(tasks: Tasks<R>, args: &Args) -> Run {
     let ending = watch::until_ended(&tasks, C::WAY.name, end, &outcomes, &timeline, fetched).await;
     let memory = memory.peak();
     let counts = books.counts();
-    // What has not ended is ended now; what it did until then comes into the timeline.
-    let open = timeline.elapsed();
-    let left = tasks.end(CLEARING).await;
+    let ended = Ended { ending, memory };
+    let record = Record::of(C::WAY, args.clients, outcomes, &timeline, ended, tasks).await;
     Run {
-        record: Record {
-            way: C::WAY,
-            clients: args.clients,
-            latencies: outcomes.latencies(),
-            outcomes,
-            ending,
-            open,
-            memory,
-            left,
-            most_busy: timeline.most_busy(),
-            spans: timeline.take(),
-        },
+        record,
         counts,
         entries: coalescing.entries(),
         kept: books.kept(HOTTEST),

@@ -27,7 +27,10 @@ use self::{
     ledger::Ledger,
     with_refresher::ByRefresher,
 };
-use super::{Act, record::Record};
+use super::{
+    Act,
+    record::{Ended, Record},
+};
 use crate::{
     args::{Args, On},
     http,
@@ -39,8 +42,6 @@ use crate::{
     watch,
 };
 
-/// What a run leaves behind is waited for so long.
-const CLEARING: Duration = Duration::from_secs(5);
 /// What the clients make together.
 const REQUESTS_A_SECOND: u64 = 4000;
 /// So long after its beginning a request may be cut off.
@@ -138,22 +139,10 @@ async fn run_on<R: Runtime, N: Renew>(tasks: Tasks<R>, args: &Args) -> Run {
     let opened = clients.renewal.opened();
     drop(clients);
     let counts = ledger.counts();
-    // What has not ended is ended now; what it did until then comes into the timeline.
-    let open = timeline.elapsed();
-    let left = tasks.end(CLEARING).await;
+    let ended = Ended { ending, memory };
+    let record = Record::of(N::WAY, args.clients, outcomes, &timeline, ended, tasks).await;
     Run {
-        record: Record {
-            way: N::WAY,
-            clients: args.clients,
-            latencies: outcomes.latencies(),
-            outcomes,
-            ending,
-            open,
-            memory,
-            left,
-            most_busy: timeline.most_busy(),
-            spans: timeline.take(),
-        },
+        record,
         counts,
         valid: ledger.valid(),
         outage,

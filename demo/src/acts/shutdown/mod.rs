@@ -48,8 +48,6 @@ const PART: f64 = 0.25;
 const LEAST: Duration = Duration::from_secs(1);
 /// All clients are waited for so long.
 const ARRIVING: Duration = Duration::from_secs(20);
-/// What a run leaves behind is waited for so long.
-const CLEARING: Duration = Duration::from_secs(5);
 
 pub(crate) struct Shutdown;
 
@@ -149,7 +147,7 @@ async fn run_on<R: Runtime, S: Stop>(tasks: Tasks<R>, args: &Args) -> Run {
         counts.left,
     );
     // The end of the process: what is left is ended now.
-    let left = tasks.end(CLEARING).await;
+    let left = tasks.end().await;
     let seen = *seen.lock().unwrap_or_else(PoisonError::into_inner);
     Run {
         way: S::WAY,

@@ -58,7 +58,7 @@ impl Outcomes {
         }
     }
 
-    fn tried(&self) -> usize {
+    pub(super) fn tried(&self) -> usize {
         self.caught.len() + self.missed.len() + self.unviable.len() + self.timed_out.len()
     }
 
