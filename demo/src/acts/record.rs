@@ -115,7 +115,14 @@ impl Record {
             (self.left as u64, "tasks of the run could not be ended"),
         ];
         let some = notes.into_iter().filter(|(number, _)| *number > 0);
+        let spared = (self.cut_off_holders() == 0).then(|| {
+            format!(
+                "{}: nobody was cut off while others waited for them: what this run shows is luck",
+                self.way.name
+            )
+        });
         some.map(|(number, what)| format!("{}: {number} {what}", self.way.name))
+            .chain(spared)
     }
 }
 

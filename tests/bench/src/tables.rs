@@ -49,12 +49,12 @@ fn markdown(rows: &[Row]) -> String {
         if rows.is_empty() {
             continue;
         }
-        let _ = writeln!(text, "\n### {heading}\n");
+        let _ = writeln!(text, "\n### {heading}");
         for case in unique(rows.iter().map(|row| row.case.as_str())) {
             let rows: Vec<_> = rows.iter().filter(|row| row.case == case).collect();
             let sizes = unique(rows.iter().map(|row| row.n));
             let unit = if *group == "memory" { "bytes" } else { "x" };
-            let _ = write!(text, "| {case} |");
+            let _ = write!(text, "\n| {case} |");
             for size in &sizes {
                 let _ = match size {
                     0 => write!(text, " {unit} |"),
@@ -77,7 +77,6 @@ fn markdown(rows: &[Row]) -> String {
                 };
                 let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
             }
-            text.push('\n');
         }
     }
     text
