@@ -1,5 +1,5 @@
 //! `cargo xtask miri`: the core's unit tests under Miri, which sees undefined behaviour: aliasing, uninitialised bytes,
-//! pointers that outlive what they point to, leaks.
+//! pointers that outlive what they point to. (Leaks are AddressSanitizer's matter, in `cargo xtask asan`.)
 //!
 //! It is some hundred times slower than the machine, so tests that are long by their nature repeat less often
 //! (`cfg!(miri)` in the tests). All of them take about a quarter of an hour.
@@ -52,9 +52,10 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     let host = host()?;
     eprintln!("{}", host.describe());
     let mut miri = host.cargo("miri");
-    // Without access to the machine, the clock is Miri's own: a slow machine makes no test fail.
+    // Without access to the machine, the clock is Miri's own: a slow machine makes no test fail. Leaks: many tests leak on
+    // purpose, what stands for a `static` and what is forgotten.
     let flags = format!(
-        "-Zmiri-isolation-error=hide {}",
+        "-Zmiri-isolation-error=hide -Zmiri-ignore-leaks {}",
         args.flags.as_deref().unwrap_or_default()
     );
     miri.env("MIRIFLAGS", flags.trim())

@@ -162,8 +162,10 @@ impl Toolchain {
         };
         cargo.env("CARGO_TARGET_DIR", workspace::target_base().join(place));
         if let Some(rustc) = &self.rustc {
+            // Of two compilers on the path rustdoc must be this one's: it reads what this one has built.
             cargo
                 .env("RUSTC", rustc)
+                .env("RUSTDOC", rustc.with_file_name("rustdoc"))
                 .env_remove("RUSTUP_TOOLCHAIN")
                 .env_remove("RUSTC_WRAPPER");
         }
@@ -385,29 +387,34 @@ mod tests {
         assert!(!is_too_old("rustc 2.0.0"));
     }
 
+    /// Rustup's rustc, unless another one is named.
+    fn toolchain(rustc: Option<&str>) -> Toolchain {
+        Toolchain {
+            cargo: "cargo".into(),
+            rustc: rustc.map(PathBuf::from),
+            target: "t".into(),
+            builds_std: rustc.is_some(),
+        }
+    }
+
+    fn variable(command: &Command, wanted: &str) -> Option<PathBuf> {
+        let mut all = command.get_envs();
+        let (_, value) = all.find(|(name, _)| *name == wanted)?;
+        value.map(PathBuf::from)
+    }
+
     #[test]
     fn two_compilers_never_share_a_target_dir() {
-        let one = Toolchain {
-            cargo: "cargo".into(),
-            rustc: None,
-            target: "t".into(),
-            builds_std: false,
+        let dir = |rustc| {
+            let command = toolchain(rustc).cargo("build", Path::new("."));
+            variable(&command, "CARGO_TARGET_DIR").unwrap()
         };
-        let other = Toolchain {
-            rustc: Some("/usr/bin/rustc".into()),
-            builds_std: true,
-            ..one.clone()
-        };
-        let dir = |toolchain: &Toolchain| {
-            let command = toolchain.cargo("build", Path::new("."));
-            command
-                .get_envs()
-                .find(|(name, _)| *name == "CARGO_TARGET_DIR")
-                .unwrap()
-                .1
-                .unwrap()
-                .to_owned()
-        };
-        assert_ne!(dir(&one), dir(&other));
+        assert_ne!(dir(None), dir(Some("/usr/bin/rustc")));
+    }
+
+    #[test]
+    fn docs_were_made_by_another_compilers_rustdoc() {
+        let doc = toolchain(Some("/usr/bin/rustc")).cargo("doc", Path::new("."));
+        assert_eq!(variable(&doc, "RUSTDOC"), Some("/usr/bin/rustdoc".into()));
     }
 }
