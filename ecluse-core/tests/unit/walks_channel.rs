@@ -303,6 +303,17 @@ walks! {
         assert_eq!(yard.alive(), 0);
     }
 
+    fn h01_a_receiver_of_a_rendezvous_that_is_asked_gets_what_it_was_granted<T>() {
+        let yard = Yard::<T, 0>::new();
+        let mut receiver = yard.receiving("a");
+        let mut sender = yard.sending(1);
+        let got = receiver.as_mut().try_abandon();
+        assert!(matches!(got, Some(Ok(item)) if item.number() == 1));
+        assert!(ready(poll(sender.as_mut())).is_ok());
+        yard.empty();
+        assert_eq!(yard.alive(), 0);
+    }
+
     fn h01_what_a_receiver_of_a_rendezvous_has_observed_is_sent<T>() {
         let yard = Yard::<T, 0>::new();
         let mut sender = yard.sending(1);
