@@ -2,7 +2,7 @@
 //! pointers that outlive what they point to. (Leaks are AddressSanitizer's matter, in `cargo xtask asan`.)
 //!
 //! It is some hundred times slower than the machine, so tests that are long by their nature repeat less often
-//! (`cfg!(miri)` in the tests). All of them take about a quarter of an hour.
+//! (`cfg!(miri)` in the tests). All of them take half an hour and more.
 
 use crate::toolchain::hosts::{self, Host};
 use anyhow::{Context, Result, bail};
