@@ -7,26 +7,19 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+use walkdir::WalkDir;
 
 /// Directories without pages of the project.
 const SKIPPED: &[&str] = &["target", ".git", "node_modules"];
 
 /// Every page below `dir`.
-fn pages(dir: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        if path.is_dir() {
-            if !SKIPPED.contains(&name) {
-                pages(&path, found);
-            }
-        } else if name.ends_with(".md") {
-            found.push(path);
-        }
-    }
+fn pages(dir: &Path) -> Vec<PathBuf> {
+    WalkDir::new(dir)
+        .into_iter()
+        .filter_entry(|entry| !SKIPPED.iter().any(|&name| entry.file_name() == name))
+        .map(|entry| entry.unwrap().into_path())
+        .filter(|path| path.extension().is_some_and(|end| end == "md"))
+        .collect()
 }
 
 /// The lines that are text, not code.
@@ -75,8 +68,7 @@ fn links(text: &str) -> Vec<String> {
 
 /// What is wrong with the links of the pages below `root`.
 fn broken(root: &Path) -> Vec<String> {
-    let mut all = Vec::new();
-    pages(root, &mut all);
+    let all = pages(root);
     let mut broken = Vec::new();
     for page in &all {
         let text = fs::read_to_string(page).unwrap();

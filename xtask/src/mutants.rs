@@ -210,23 +210,10 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         }
         fs::write(&copy, bytes).with_context(|| format!("cannot write {}", copy.display()))?;
     }
-    remove_others(to, to, &names)
-}
-
-/// Removes from the copy what is not in the original any more; it might be built as a test or an example.
-fn remove_others(root: &Path, dir: &Path, names: &[&str]) -> Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            remove_others(root, &path, names)?;
-            continue;
-        }
-        let name = path
-            .strip_prefix(root)?
-            .to_string_lossy()
-            .replace('\\', "/");
+    // What is not in the original any more might be built as a test or an example.
+    for name in workspace::files(to)? {
         if !names.contains(&name.as_str()) {
-            fs::remove_file(&path)?;
+            fs::remove_file(to.join(name))?;
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::{
     env, fs, io,
     path::{Path, PathBuf},
 };
+use walkdir::WalkDir;
 
 /// The root of the repository.
 ///
@@ -36,6 +37,19 @@ pub(crate) fn logs() -> io::Result<PathBuf> {
     let dir = results().join("logs");
     fs::create_dir_all(&dir)?;
     Ok(dir)
+}
+
+/// The files below a directory, by their names from there, with `/` on every host.
+pub(crate) fn files(dir: &Path) -> io::Result<Vec<String>> {
+    let entries = WalkDir::new(dir).into_iter();
+    let files =
+        entries.filter(|entry| !entry.as_ref().is_ok_and(|entry| entry.file_type().is_dir()));
+    let name = |entry: walkdir::Result<walkdir::DirEntry>| {
+        let entry = entry?;
+        let name = entry.path().strip_prefix(dir).unwrap_or(entry.path());
+        Ok(name.to_string_lossy().replace('\\', "/"))
+    };
+    files.map(name).collect()
 }
 
 /// A name as a file name.

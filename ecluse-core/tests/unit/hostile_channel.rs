@@ -13,28 +13,35 @@ use ecluse_core::{Channel, channel::Receiving};
 use crate::kit::ready;
 use crate::kit::{Callback, Striker, poll, poll_with, within};
 
+type Rendezvous = Channel<u8, 0>;
+
+/// Sends one item to a receiver whose waker takes it and then does what `then` does; the sender is told that it was sent.
+fn taken_by_the_waker(channel: &'static Rendezvous, then: impl Fn() + Send + Sync + 'static) {
+    let receiver: Pin<Box<Receiving<&'static Rendezvous>>> = Box::pin(channel.receive());
+    let receiver = Arc::new(Mutex::new(receiver));
+    let theirs = receiver.clone();
+    let striker = Striker::new(Callback::Wake, move || {
+        let taken = poll(theirs.lock().unwrap().as_mut());
+        assert_eq!(taken, Poll::Ready(Ok(1)));
+        then();
+    });
+    let waker = striker.waker();
+    assert!(poll_with(receiver.lock().unwrap().as_mut(), &waker).is_pending());
+    drop(waker);
+    assert_eq!(poll(pin!(channel.send(1))), Poll::Ready(Ok(())));
+    assert_eq!((striker.acted(), striker.live()), (1, 0));
+}
+
 /// The waker of whoever waits for the sender's item takes that item, lets another put one into the
 /// same cell, and closes the channel: the other's is not given back to the first.
 #[test]
 fn h01_an_item_that_came_into_the_same_cell_is_not_the_first_senders() {
     within(|| {
-        type Rendezvous = Channel<u8, 0>;
         let channel: &'static Rendezvous = Box::leak(Box::new(Channel::new()));
-        let receiver: Pin<Box<Receiving<&'static Rendezvous>>> = Box::pin(channel.receive());
-        let receiver = Arc::new(Mutex::new(receiver));
-        let theirs = receiver.clone();
-        let striker = Striker::new(Callback::Wake, move || {
-            let taken = poll(theirs.lock().unwrap().as_mut());
-            assert_eq!(taken, Poll::Ready(Ok(1)));
+        taken_by_the_waker(channel, || {
             channel.try_reserve().expect("the cell is free").send(2);
             channel.close();
         });
-        let waker = striker.waker();
-        assert!(poll_with(receiver.lock().unwrap().as_mut(), &waker).is_pending());
-        drop(waker);
-        let sent = poll(pin!(channel.send(1)));
-        assert_eq!(sent, Poll::Ready(Ok(())));
-        assert_eq!((striker.acted(), striker.live()), (1, 0));
         assert_eq!(channel.try_receive(), Ok(2));
     });
 }
@@ -43,20 +50,8 @@ fn h01_an_item_that_came_into_the_same_cell_is_not_the_first_senders() {
 #[test]
 fn h01_an_item_that_was_taken_before_its_sender_waits_is_sent() {
     within(|| {
-        type Rendezvous = Channel<u8, 0>;
         let channel: &'static Rendezvous = Box::leak(Box::new(Channel::new()));
-        let receiver: Pin<Box<Receiving<&'static Rendezvous>>> = Box::pin(channel.receive());
-        let receiver = Arc::new(Mutex::new(receiver));
-        let theirs = receiver.clone();
-        let striker = Striker::new(Callback::Wake, move || {
-            let taken = poll(theirs.lock().unwrap().as_mut());
-            assert_eq!(taken, Poll::Ready(Ok(1)));
-        });
-        let waker = striker.waker();
-        assert!(poll_with(receiver.lock().unwrap().as_mut(), &waker).is_pending());
-        drop(waker);
-        assert_eq!(poll(pin!(channel.send(1))), Poll::Ready(Ok(())));
-        assert_eq!((striker.acted(), striker.live()), (1, 0));
+        taken_by_the_waker(channel, || {});
         assert!(!channel.has_waiting_senders() && !channel.has_waiting_receivers());
     });
 }

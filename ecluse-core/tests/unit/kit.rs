@@ -14,6 +14,8 @@ use std::{
     time::Duration,
 };
 
+use ecluse_core::observe::{Event, Numbered, Observer};
+
 /// Longer than any step takes, shorter than anybody's patience.
 pub(crate) const LIMIT: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 10 });
 
@@ -111,6 +113,24 @@ impl Diary {
             }
         }
         Arc::new(Entry(self.clone(), entry.into())).into()
+    }
+}
+
+/// An observer that writes down what it is told, with its number.
+#[derive(Clone, Default)]
+pub(crate) struct History(Diary);
+
+impl History {
+    pub(crate) fn entries(&self) -> Vec<String> {
+        self.0.entries()
+    }
+}
+
+impl Observer for History {
+    type Numbers = Numbered;
+
+    fn event(&self, event: Event) {
+        self.0.note(format!("{} {:?}", event.number, event.kind));
     }
 }
 

@@ -2,12 +2,9 @@
 
 use std::pin::pin;
 
-use ecluse_core::{
-    Barging, Closed, DefaultLock, Outcome, Refused, Revocable, Slot,
-    observe::{Event, Numbered, Observer},
-};
+use ecluse_core::{Barging, Closed, DefaultLock, Outcome, Refused, Revocable, Slot};
 
-use crate::kit::{Diary, Wakes, poll, poll_with, ready, within};
+use crate::kit::{Diary, History, Wakes, poll, poll_with, ready, within};
 
 #[test]
 fn c10_an_unobserved_grant_goes_to_the_next_and_its_waiter_to_the_front() {
@@ -203,12 +200,7 @@ fn barging_with_nobody_else_queued_leaves_no_flag() {
 /// With an observer it is the enlisting itself that barges: it has said that somebody waits.
 #[test]
 fn barging_under_an_observer_leaves_no_flag() {
-    struct Heard;
-    impl Observer for Heard {
-        type Numbers = Numbered;
-        fn event(&self, _: Event) {}
-    }
-    let slot = Slot::<Barging, DefaultLock, Heard>::with_observer(Heard);
+    let slot = Slot::<Barging, DefaultLock, History>::with_observer(History::default());
     let claim = slot.try_claim().unwrap();
     let mut wait = pin!(slot.claim());
     assert!(poll(wait.as_mut()).is_pending());

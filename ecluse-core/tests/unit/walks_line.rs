@@ -6,14 +6,12 @@ use std::{
 };
 
 use ecluse_core::{
-    AcquireIf, AcquireOutcome, DefaultLock, Line, LineStatus, Outcome, Token, Wait,
-    line::ToHoldEnd,
-    observe::{Event, Numbered, Observer},
+    AcquireIf, AcquireOutcome, DefaultLock, Line, LineStatus, Outcome, Token, Wait, line::ToHoldEnd,
 };
 
 #[cfg(feature = "std")]
 use crate::kit::panic_of;
-use crate::kit::{Callback, Diary, Striker, Wakes, poll, poll_with, ready, within};
+use crate::kit::{Callback, Diary, History, Striker, Wakes, poll, poll_with, ready, within};
 
 const ABANDONED: Outcome = Outcome::Abandoned { by_panic: false };
 
@@ -355,14 +353,6 @@ fn w03_a_draining_cohort_and_the_next_hold_do_not_meet() {
 /// O1: numbered without gaps; each step has its event.
 #[test]
 fn an_observer_sees_the_history() {
-    #[derive(Default)]
-    struct History(Diary);
-    impl Observer for History {
-        type Numbers = Numbered;
-        fn event(&self, event: Event) {
-            self.0.note(format!("{} {:?}", event.number, event.kind));
-        }
-    }
     let line = Line::<DefaultLock, History>::with_observer(History::default());
     let token = line.try_acquire_token().success().unwrap();
     let [mut a, mut b] = [(); 2].map(|()| match line.try_acquire_token() {
@@ -380,7 +370,7 @@ fn an_observer_sees_the_history() {
     );
     line.close();
     assert_eq!(
-        line.observer().0.entries(),
+        line.observer().entries(),
         [
             "0 Claimed",
             "1 Enlisted",
@@ -396,12 +386,7 @@ fn an_observer_sees_the_history() {
 /// L4: a hold that is heard of has the generation of its line, as any other has.
 #[test]
 fn a_token_of_an_observed_line_knows_its_generation() {
-    struct Nobody;
-    impl Observer for Nobody {
-        type Numbers = Numbered;
-        fn event(&self, _: Event) {}
-    }
-    let line = Line::<DefaultLock, Nobody>::with_observer(Nobody);
+    let line = Line::<DefaultLock, History>::with_observer(History::default());
     for _ in 0..3 {
         let before = line.generation();
         let token = line.try_acquire_token().success().unwrap();

@@ -2,13 +2,10 @@
 
 use std::{pin::pin, task::Poll};
 
-use ecluse_core::{
-    Closed, Handoff, Outcome, Refused, Slot,
-    observe::{Event, EventKind, Numbered, Observer},
-};
+use ecluse_core::{Closed, Handoff, Outcome, Refused, Slot, observe::EventKind};
 use futures_core::FusedFuture;
 
-use crate::kit::{Diary, Wakes, panic_of, poll, poll_with, ready, within};
+use crate::kit::{Diary, History, Wakes, panic_of, poll, poll_with, ready, within};
 
 const ABANDONED: Outcome = Outcome::Abandoned { by_panic: false };
 
@@ -326,14 +323,6 @@ fn a_wait_is_over_once() {
 /// O1: numbered without gaps; each step has its event.
 #[test]
 fn an_observer_sees_the_history() {
-    #[derive(Default)]
-    struct History(Diary);
-    impl Observer for History {
-        type Numbers = Numbered;
-        fn event(&self, event: Event) {
-            self.0.note(format!("{} {:?}", event.number, event.kind));
-        }
-    }
     within(|| {
         let slot =
             Slot::<Handoff, ecluse_core::DefaultLock, History>::with_observer(History::default());
@@ -371,7 +360,7 @@ fn an_observer_sees_the_history() {
             .enumerate()
             .map(|(number, kind)| format!("{number} {kind:?}"))
             .collect();
-        assert_eq!(slot.observer().0.entries(), expected);
+        assert_eq!(slot.observer().entries(), expected);
         assert!(matches!(slot.try_claim(), Err(Refused::Closed)));
     });
 }

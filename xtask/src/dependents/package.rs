@@ -8,12 +8,7 @@ use crate::{
     workspace::{self, Build},
 };
 use anyhow::{Context, Result, ensure};
-use std::{
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fmt::Write as _, fs, process::Command};
 
 /// What each of them has to hold.
 const REQUIRED: &[&str] = &[
@@ -51,8 +46,7 @@ pub(super) fn run(run: &mut Run, crates: &[Crate]) -> Result<String> {
                 .arg(&packed)
                 .current_dir(&dir),
         )?;
-        let mut files = Vec::new();
-        list(&dir.join(one.id()), Path::new(""), &mut files)?;
+        let files = workspace::files(&dir.join(one.id()))?;
         let wrong = judge(&files);
         ensure!(wrong.is_empty(), "{}: {}", one.name, wrong.join("; "));
         let kib = fs::metadata(&packed)?.len().div_ceil(1024);
@@ -112,19 +106,6 @@ fn judge(files: &[String]) -> Vec<String> {
     missing
         .chain(stray.map(|file| format!("{file} does not belong there")))
         .collect()
-}
-
-fn list(root: &Path, below: &Path, files: &mut Vec<String>) -> Result<()> {
-    for entry in fs::read_dir(root.join(below))? {
-        let entry = entry?;
-        let name: PathBuf = below.join(entry.file_name());
-        if entry.path().is_dir() {
-            list(root, &name, files)?;
-        } else {
-            files.push(name.to_string_lossy().into_owned());
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// As many preemptions as there can be.
-pub(crate) const UNBOUNDED: u32 = 0;
+const UNBOUNDED: u32 = 0;
 
 /// How a model without a bound was left when its time was over: it had found nothing.
 pub(crate) const CUT_OFF: &str = "cut off";

@@ -241,6 +241,10 @@ impl<const N: usize> Scene for &'static World<N> {
         trigger == Trigger::SenderIsServed && cfg!(feature = "std")
     }
 
+    fn wakers(self) -> &'static [TestWaker] {
+        core::slice::from_ref(&self.waker)
+    }
+
     /// Everybody is served or told, and no waker is left behind.
     fn settle(self, _: &'static TestWaker) {
         self.channel.close();
@@ -274,7 +278,6 @@ impl<const N: usize> Scene for &'static World<N> {
         assert!(!self.channel.is_full() && self.channel.is_empty());
         let balance = self.balance.load(Ordering::SeqCst);
         assert_eq!(balance, 0, "items sent and not received");
-        assert_eq!(self.waker.live(), 0, "a waker is left");
     }
 }
 

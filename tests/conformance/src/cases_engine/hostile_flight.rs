@@ -3,8 +3,6 @@
 //! Each combination is a world of its own: a leader, and behind it the victim and another. Afterwards everybody has an answer, was woken
 //! for it, and no flight and no waker is left.
 
-use core::task::Waker;
-
 use super::super::subject::ListLock;
 use super::super::subject::flight::{Promote, Run, Verdict as Judgement};
 use super::flight_parts::{Gate, Make, Passed};
@@ -91,14 +89,6 @@ impl World {
             call.park(self.group.run(key, make).judge(judge));
         }
     }
-
-    fn poll(call: &'static Call, waker: &Waker) -> bool {
-        let over = call.poll(waker).is_ready();
-        if over {
-            call.leave();
-        }
-        over
-    }
 }
 
 /// The world, and what begins its calls' work.
@@ -131,7 +121,7 @@ impl Scene for Play {
             Act::Ask | Act::AskAnother => {
                 let key = if act == Act::Ask { KEY } else { KEY + 1 };
                 world.ask(make, &world.late, key);
-                World::poll(&world.late, &late.waker());
+                world.late.step(&late.waker());
             }
             Act::Forget => {
                 world.group.forget(&KEY);
@@ -142,7 +132,7 @@ impl Scene for Play {
             }
             Act::PollOther => {
                 if world.other.is_parked() {
-                    World::poll(&world.other, &other.waker());
+                    world.other.step(&other.waker());
                 }
             }
             Act::DropOther => world.other.leave(),
@@ -175,15 +165,15 @@ impl Scene for Play {
         let [leader, victim, ..] = &world.wakers;
         let lands = |value| {
             world.gate.open(value);
-            World::poll(&world.leader, &leader.waker());
+            world.leader.step(&leader.waker());
             world.gate.shut();
         };
         match trigger {
             Trigger::FirstPoll | Trigger::RepollTo => {
-                World::poll(&world.victim, &hostile.waker());
+                world.victim.step(&hostile.waker());
             }
             Trigger::RepollFrom => {
-                World::poll(&world.victim, &victim.waker());
+                world.victim.step(&victim.waker());
             }
             Trigger::Share => lands(0),
             Trigger::Retry => lands(1),
@@ -193,6 +183,10 @@ impl Scene for Play {
             Trigger::PassOn => world.heir.leave(),
             Trigger::Leave => world.victim.leave(),
         }
+    }
+
+    fn wakers(self) -> &'static [TestWaker] {
+        &self.world.wakers
     }
 
     /// Everybody is told, was woken for it, and no flight and no waker is left behind.
@@ -210,9 +204,6 @@ impl Scene for Play {
         assert!(!calls.iter().any(|call| call.is_parked()), "one is left");
         assert!(world.group.is_empty(), "a flight is left");
         assert_eq!(world.gate.begun(), world.gate.gone());
-        for waker in &world.wakers {
-            assert_eq!(waker.live(), 0, "a waker is left");
-        }
     }
 }
 

@@ -4,10 +4,6 @@
 //! Each combination is a world of its own: one who makes the value, and behind it the victim and another. Afterwards everybody has the
 //! value, was woken for it, and no work, value or waker is left but the one that is kept.
 
-use core::task::Waker;
-
-use futures_core::FusedFuture;
-
 use super::super::subject::ListLock;
 use super::super::subject::flight::Init;
 use super::flight_parts::{Gate, Work};
@@ -99,14 +95,6 @@ struct World {
 }
 
 impl World {
-    fn poll(call: &'static Call, waker: &Waker) {
-        if call.is_parked()
-            && (call.with_pin(|call| call.is_terminated()) || call.poll(waker).is_ready())
-        {
-            call.leave();
-        }
-    }
-
     fn set(&'static self) {
         // One that comes too late is given back.
         drop(self.once.set(Value::new(1, &self.foreign)));
@@ -130,7 +118,7 @@ impl Play {
     fn lands(self, number: u32) {
         let world = self.world;
         world.gate.open(number);
-        World::poll(&world.leader, &world.wakers[0].waker());
+        world.leader.step(&world.wakers[0].waker());
         world.gate.shut();
     }
 }
@@ -176,14 +164,14 @@ impl Scene for Play {
             Act::Panic => panic!("hostile"),
             Act::Ask => {
                 self.ask(&world.late);
-                World::poll(&world.late, &late.waker());
+                world.late.step(&late.waker());
             }
             Act::Set => world.set(),
             Act::Look => {
                 let number = world.once.get().map(|value| value.number);
                 assert_eq!(number.is_some(), world.once.is_set());
             }
-            Act::PollOther => World::poll(&world.other, &other.waker()),
+            Act::PollOther => world.other.step(&other.waker()),
             Act::DropOther => world.other.leave(),
         }
     }
@@ -219,19 +207,19 @@ impl Scene for Play {
                 self.ask(&world.leader);
                 self.lands(0);
             }
-            Trigger::FirstPoll | Trigger::RepollTo => World::poll(&world.victim, &hostile.waker()),
-            Trigger::RepollFrom => World::poll(&world.victim, &victim.waker()),
+            Trigger::FirstPoll | Trigger::RepollTo => world.victim.step(&hostile.waker()),
+            Trigger::RepollFrom => world.victim.step(&victim.waker()),
             Trigger::Land => self.lands(0),
             Trigger::Fail => self.lands(FAILS),
             Trigger::Lose => world.leader.leave(),
             Trigger::Inherit => {
-                World::poll(&world.victim, &hostile.waker());
+                world.victim.step(&hostile.waker());
                 world.victim.leave();
             }
             Trigger::Leave => world.victim.leave(),
             Trigger::Set => {
                 self.ask(&world.leader);
-                World::poll(&world.leader, &leader.waker());
+                world.leader.step(&leader.waker());
                 // There is one who makes the value: it comes back.
                 world.set();
             }
@@ -242,6 +230,10 @@ impl Scene for Play {
         }
     }
 
+    fn wakers(self) -> &'static [TestWaker] {
+        &self.world.wakers
+    }
+
     /// Everybody is told, was woken for it, and nothing is left but the value.
     fn settle(self, hostile: &'static TestWaker) {
         let world = self.world;
@@ -250,10 +242,10 @@ impl Scene for Play {
         let calls = [&world.leader, &world.victim, &world.other, &world.late];
         for _ in 0..2 * calls.len() {
             // Who makes the value is not woken for it: the leader, and whoever came late.
-            World::poll(&world.leader, &leader.waker());
+            world.leader.step(&leader.waker());
             ask(&world.victim, victim, Some(hostile), drop);
             ask(&world.other, other, None, drop);
-            World::poll(&world.late, &late.waker());
+            world.late.step(&late.waker());
         }
         assert!(!calls.iter().any(|call| call.is_parked()), "one is left");
         // Whoever asks now has it, or makes it.
@@ -263,9 +255,6 @@ impl Scene for Play {
         assert!(world.once.is_set());
         assert_eq!(world.gate.begun(), world.gate.gone());
         assert_eq!(world.foreign.alive(), 1, "a value or work is left");
-        for waker in &world.wakers {
-            assert_eq!(waker.live(), 0, "a waker is left");
-        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! w01, w02 for relays: as for flights, with drivers that are polled, replaced and lost.
 
 use core::future::{Ready, ready};
-use core::task::Waker;
 use core::time::Duration;
 
 use futures_core::FusedFuture;
@@ -118,12 +117,6 @@ impl World {
             wakers: [const { TestWaker::new() }; 4],
         }
     }
-
-    fn poll(call: &'static Call, waker: &Waker) {
-        if call.poll(waker).is_ready() {
-            call.leave();
-        }
-    }
 }
 
 /// The world, and what begins its calls' work.
@@ -157,14 +150,14 @@ impl Scene for Play {
                 if !world.late.is_parked() {
                     world.late.park(world.relay.run(make));
                 }
-                World::poll(&world.late, &late.waker());
+                world.late.step(&late.waker());
             }
             Act::Look => {
                 let _ = world.relay.is_running();
             }
             Act::PollOther => {
                 if world.other.is_parked() {
-                    World::poll(&world.other, &other.waker());
+                    world.other.step(&other.waker());
                 }
             }
             Act::DropOther => world.other.leave(),
@@ -192,16 +185,16 @@ impl Scene for Play {
         let Self { world, make } = self;
         let [driver, victim, ..] = &world.wakers;
         match trigger {
-            Trigger::DrivesTo | Trigger::Joins => World::poll(&world.victim, &hostile.waker()),
-            Trigger::DrivesFrom => World::poll(&world.victim, &victim.waker()),
+            Trigger::DrivesTo | Trigger::Joins => world.victim.step(&hostile.waker()),
+            Trigger::DrivesFrom => world.victim.step(&victim.waker()),
             Trigger::DriverLeaves | Trigger::Leaves => world.victim.leave(),
             Trigger::DriverLands => {
                 world.gate.open(0);
-                World::poll(&world.victim, &victim.waker());
+                world.victim.step(&victim.waker());
             }
             Trigger::Lands => {
                 world.gate.open(0);
-                World::poll(&world.driver, &driver.waker());
+                world.driver.step(&driver.waker());
             }
             Trigger::Inherits => world.driver.leave(),
             Trigger::InheritsOfTheReplaced => {
@@ -211,6 +204,10 @@ impl Scene for Play {
                 let _ = world.impatient.poll(&driver.waker());
             }
         }
+    }
+
+    fn wakers(self) -> &'static [TestWaker] {
+        &self.world.wakers
     }
 
     /// Everybody is told, and no run and no waker is left behind.
@@ -225,16 +222,13 @@ impl Scene for Play {
                 } else if call.with_pin(|call| call.is_terminated()) {
                     call.leave();
                 } else {
-                    World::poll(call, &waker.waker());
+                    call.step(&waker.waker());
                 }
             }
         }
         assert!(!calls.iter().any(|call| call.is_parked()), "one is left");
         assert!(!world.relay.is_running(), "a run is left");
         assert_eq!(world.gate.begun(), world.gate.gone());
-        for waker in &world.wakers {
-            assert_eq!(waker.live(), 0, "a waker is left");
-        }
     }
 }
 

@@ -5,7 +5,6 @@
 //! Afterwards everybody who waited has been woken, nobody is counted, and no child, scope, place or waker is left.
 
 use core::ops::ControlFlow;
-use core::task::Waker;
 
 use super::super::subject::ListLock;
 use ecluse_core::cancel::{Kind, Member, Root, ScopeFuture, ScopePlace, SharedScope};
@@ -199,24 +198,6 @@ impl World {
         // A closed scope refuses it.
         drop(scope.spawn(&On(self, child), |_| self.work()));
     }
-
-    fn poll(child: &'static Child, waker: &Waker) {
-        if child.is_parked() && child.poll(waker).is_ready() {
-            child.leave();
-        }
-    }
-
-    fn poll_join(join: &'static Join, waker: &Waker) {
-        if join.is_parked() && join.poll(waker).is_ready() {
-            join.leave();
-        }
-    }
-
-    fn poll_run(&'static self, waker: &Waker) {
-        if self.run.is_parked() && self.run.poll(waker).is_ready() {
-            self.run.leave();
-        }
-    }
 }
 
 impl Scene for &'static World {
@@ -259,13 +240,13 @@ impl Scene for &'static World {
                     self.above()
                 };
                 self.spawn(&scope, &self.late);
-                World::poll(&self.late, &self.wakers[LATE].waker());
+                self.late.step(&self.wakers[LATE].waker());
             }
             Act::Join => {
                 if !self.late_joiner.is_parked() {
                     self.late_joiner.park(self.scope().joined());
                 }
-                World::poll_join(&self.late_joiner, &self.wakers[LATE_JOINER].waker());
+                self.late_joiner.step(&self.wakers[LATE_JOINER].waker());
             }
             Act::Cancel => drop(self.scope().cancel(Kind::Explicit)),
             Act::CancelAbove => drop(self.above().cancel(Kind::Explicit)),
@@ -279,8 +260,8 @@ impl Scene for &'static World {
                 assert!(tree.is_continue());
             }
             Act::PollOther => {
-                World::poll(&self.other, &self.wakers[OTHER].waker());
-                World::poll_join(&self.other_joiner, &self.wakers[OTHER_JOINER].waker());
+                self.other.step(&self.wakers[OTHER].waker());
+                self.other_joiner.step(&self.wakers[OTHER_JOINER].waker());
             }
             Act::DropOther => {
                 self.other.leave();
@@ -333,36 +314,40 @@ impl Scene for &'static World {
 
     fn trigger(self, trigger: Trigger, hostile: &'static TestWaker) {
         let wakers = &self.wakers;
-        let ends = |child, waker: &'static TestWaker| {
+        let ends = |child: &'static Child, waker: &'static TestWaker| {
             self.gate.open(0);
-            World::poll(child, &waker.waker());
+            child.step(&waker.waker());
             self.gate.shut();
         };
         match trigger {
             Trigger::Spawn => {
                 self.spawn(&self.scope(), &self.victim);
-                World::poll(&self.victim, &hostile.waker());
+                self.victim.step(&hostile.waker());
             }
-            Trigger::FirstPoll | Trigger::RepollTo => World::poll(&self.victim, &hostile.waker()),
-            Trigger::RepollFrom => World::poll(&self.victim, &wakers[VICTIM].waker()),
+            Trigger::FirstPoll | Trigger::RepollTo => self.victim.step(&hostile.waker()),
+            Trigger::RepollFrom => self.victim.step(&wakers[VICTIM].waker()),
             Trigger::End | Trigger::LastEnds => ends(&self.victim, &wakers[VICTIM]),
             Trigger::Drop => self.victim.leave(),
             Trigger::Cancel => drop(self.scope().cancel(Kind::Explicit)),
             Trigger::Force => drop(self.scope().force(Kind::Explicit)),
             Trigger::JoinFirstPoll | Trigger::JoinRepollTo => {
-                World::poll_join(&self.joiner, &hostile.waker());
+                self.joiner.step(&hostile.waker());
             }
             Trigger::JoinLeaves => self.joiner.leave(),
             Trigger::RunEnds => {
                 self.gate.open(0);
-                self.poll_run(&hostile.waker());
+                self.run.step(&hostile.waker());
                 // It waits for its children now.
                 ends(&self.victim, &wakers[VICTIM]);
                 ends(&self.late, &wakers[LATE]);
-                self.poll_run(&wakers[RUN].waker());
+                self.run.step(&wakers[RUN].waker());
             }
             Trigger::RunIsDropped => self.run.leave(),
         }
+    }
+
+    fn wakers(self) -> &'static [TestWaker] {
+        &self.wakers
     }
 
     /// All children end by force, all who waited are told, each was woken for it, and nothing is left.
@@ -393,9 +378,6 @@ impl Scene for &'static World {
         }
         assert_eq!(self.root.attached(), 0, "a scope is left");
         assert!(!self.places.iter().any(|place| place.is_taken()));
-        for waker in &self.wakers {
-            assert_eq!(waker.live(), 0, "a waker is left");
-        }
     }
 }
 

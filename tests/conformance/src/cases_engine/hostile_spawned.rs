@@ -4,8 +4,6 @@
 //! Each combination is a world of its own: two tickets, and two who wait until none is out. Afterwards everybody who waited has been
 //! woken, the count is zero, and no future and no waker is left.
 
-use core::task::Waker;
-
 use super::super::subject::ListLock;
 use ecluse_core::runtime::{Joined, Ticket};
 
@@ -137,18 +135,6 @@ impl World {
         let work = Work::new(&self.gate, &self.foreign, |_, _| ());
         self.tally.ticket(work)
     }
-
-    fn poll(child: &'static Child, waker: &Waker) {
-        if child.is_parked() && child.poll(waker).is_ready() {
-            child.leave();
-        }
-    }
-
-    fn poll_join(join: &'static Join, waker: &Waker) {
-        if join.is_parked() && join.poll(waker).is_ready() {
-            join.leave();
-        }
-    }
 }
 
 impl Scene for &'static World {
@@ -177,7 +163,7 @@ impl Scene for &'static World {
                 if !self.late.is_parked() {
                     self.late.park(self.ticket());
                 }
-                World::poll(&self.late, &self.wakers[LATE].waker());
+                self.late.step(&self.wakers[LATE].waker());
             }
             Act::ComeAndGo => drop(self.ticket()),
             Act::GiveBack => assert!(self.ticket().into_inner().is_some()),
@@ -185,7 +171,7 @@ impl Scene for &'static World {
                 if !self.late_joiner.is_parked() {
                     self.late_joiner.park(self.tally.joined());
                 }
-                World::poll_join(&self.late_joiner, &self.wakers[LATE_JOINER].waker());
+                self.late_joiner.step(&self.wakers[LATE_JOINER].waker());
             }
             Act::Cancel => {
                 self.tally.cancel();
@@ -195,8 +181,8 @@ impl Scene for &'static World {
                 let _ = self.tally.is_cancelled();
             }
             Act::PollOther => {
-                World::poll(&self.other, &self.wakers[OTHER].waker());
-                World::poll_join(&self.other_joiner, &self.wakers[OTHER_JOINER].waker());
+                self.other.step(&self.wakers[OTHER].waker());
+                self.other_joiner.step(&self.wakers[OTHER_JOINER].waker());
             }
             Act::DropOther => {
                 self.other.leave();
@@ -239,23 +225,27 @@ impl Scene for &'static World {
     fn trigger(self, trigger: Trigger, hostile: &'static TestWaker) {
         let wakers = &self.wakers;
         match trigger {
-            Trigger::FirstPoll | Trigger::RepollTo => World::poll(&self.victim, &hostile.waker()),
+            Trigger::FirstPoll | Trigger::RepollTo => self.victim.step(&hostile.waker()),
             Trigger::RepollFrom | Trigger::IsCancelled => {
-                World::poll(&self.victim, &wakers[VICTIM].waker());
+                self.victim.step(&wakers[VICTIM].waker());
             }
             Trigger::End | Trigger::LastEnds => {
                 self.gate.open(0);
-                World::poll(&self.victim, &wakers[VICTIM].waker());
+                self.victim.step(&wakers[VICTIM].waker());
                 self.gate.shut();
             }
             Trigger::Drop | Trigger::LastIsDropped => self.victim.leave(),
             Trigger::Cancel => drop(self.tally.cancel()),
             Trigger::JoinFirstPoll | Trigger::JoinRepollTo => {
-                World::poll_join(&self.joiner, &hostile.waker());
+                self.joiner.step(&hostile.waker());
             }
-            Trigger::JoinRepollFrom => World::poll_join(&self.joiner, &wakers[JOINER].waker()),
+            Trigger::JoinRepollFrom => self.joiner.step(&wakers[JOINER].waker()),
             Trigger::JoinLeaves => self.joiner.leave(),
         }
+    }
+
+    fn wakers(self) -> &'static [TestWaker] {
+        &self.wakers
     }
 
     /// All tickets end by a cancel, all joiners are told, each was woken for it, and nothing is left.
@@ -275,9 +265,6 @@ impl Scene for &'static World {
         assert!(!joiners.iter().any(|one| one.is_parked()), "one waits on");
         assert_eq!(self.gate.begun(), self.gate.gone());
         assert_eq!(self.foreign.alive(), 0, "a future is left");
-        for waker in &self.wakers {
-            assert_eq!(waker.live(), 0, "a waker is left");
-        }
     }
 }
 

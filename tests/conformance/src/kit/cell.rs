@@ -10,6 +10,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
+use futures_core::FusedFuture;
 use portable_atomic::{AtomicBool, Ordering};
 
 /// A value behind a lock for a few instructions at a time. Not for use from an interrupt that can preempt a holder.
@@ -116,6 +117,22 @@ impl<F: Future> Parked<F> {
             self.poll(waker).is_pending(),
             "expected the future to be pending, it is ready"
         );
+    }
+
+    /// Polls the parked future, if one is here; one that is over goes.
+    ///
+    /// # Panics
+    /// If a poll of it is under way.
+    #[track_caller]
+    pub fn step(&'static self, waker: &Waker)
+    where
+        F: FusedFuture,
+    {
+        // One that a panic has ended is not polled again.
+        let over = |future: Pin<&mut F>| future.is_terminated();
+        if self.is_parked() && (self.with_pin(over) || self.poll(waker).is_ready()) {
+            self.leave();
+        }
     }
 
     /// Calls a method of the parked future that needs it pinned.

@@ -107,6 +107,13 @@ impl List {
         Ok(all.into_iter().map(number).collect())
     }
 
+    /// Why this one of `all` may survive, if that is said.
+    pub(super) fn explanation(&self, all: &[Mutant], full: &str) -> Option<&str> {
+        let mutant = all.iter().find(|mutant| mutant.full == full)?;
+        let of = |one: &&Explained| one.place == mutant.name;
+        self.explained.iter().find(of).map(|one| one.why.as_str())
+    }
+
     /// Explanations that fit no mutant.
     pub(super) fn stale(&self, all: &[Mutant]) -> Vec<String> {
         self.explained
@@ -139,7 +146,7 @@ pub(super) fn literally(text: &str) -> String {
 }
 
 /// What tells cargo-mutants to try just these. (Version 27.1 adds all fields of struct expressions, whatever `--re` says.)
-pub(super) fn exactly(full: &[String]) -> Vec<String> {
+pub(super) fn exactly(full: &[&String]) -> Vec<String> {
     full.iter()
         .flat_map(|name| ["--re".into(), format!("^{}$", literally(name))])
         .collect()
@@ -192,6 +199,9 @@ mod tests {
         .unwrap();
         let all = list.numbered(PRINTED).unwrap();
         assert_eq!(list.stale(&all), ["a.rs: replace == with != in g"]);
+        let why = |full| list.explanation(&all, full);
+        assert_eq!(why("a.rs:5:6: replace == with != in g"), Some("same"));
+        assert_eq!(why("a.rs:3:4: replace == with != in g"), None);
     }
 
     #[test]
@@ -207,7 +217,7 @@ mod tests {
     fn a_text_is_taken_as_it_is() {
         assert_eq!(literally("a(b)|c"), "a\\(b\\)\\|c");
         assert_eq!(
-            exactly(&["f:1:2: x + y".into()]),
+            exactly(&[&"f:1:2: x + y".into()]),
             ["--re", "^f:1:2: x \\+ y$"]
         );
     }
