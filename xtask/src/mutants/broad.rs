@@ -103,8 +103,9 @@ pub(super) fn run(args: &Args) -> Result<bool> {
     for part in &args.only {
         which.extend(["--re".into(), list::literally(part)]);
     }
-    if let Some(shard) = &args.shard {
-        which.extend(["--shard", shard, "--sharding", "round-robin"].map(String::from));
+    if let Some(shard) = args.shard {
+        which
+            .extend(["--shard", &shard.to_string(), "--sharding", "round-robin"].map(String::from));
     }
     if args.minutes.is_some() {
         which.push("--shuffle".into());
