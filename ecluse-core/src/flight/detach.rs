@@ -23,7 +23,8 @@ use pin_project_lite::pin_project;
 
 use super::{
     Answer, NoAnswer,
-    table::{self, Table},
+    table::Table,
+    transitions,
     turn::{TableRef, ToTurn, Turn},
 };
 use crate::{
@@ -57,7 +58,7 @@ impl<R: TableRef, F> Drop for Exit<'_, R, F> {
     fn drop(&mut self) {
         let mut user = UserCode::new();
         user.call(|| self.body.set(None));
-        user.call(|| table::lose(self.wait.at(), self.wait.seat(), self.by_panic));
+        user.call(|| transitions::lose(self.wait.at(), self.wait.seat(), self.by_panic));
         user.rethrow();
     }
 }
@@ -82,7 +83,7 @@ where
             core::mem::forget(exit);
             return Poll::Ready(());
         };
-        if !table::attend(at, seat, cx.waker()) {
+        if !transitions::attend(at, seat, cx.waker()) {
             exit.by_panic = false;
             return Poll::Ready(());
         }
@@ -99,7 +100,7 @@ where
         // Still guarded: a destructor that panics is a panic of the work.
         exit.body.set(None);
         core::mem::forget(exit);
-        table::land(at, seat, &value);
+        transitions::land(at, seat, &value);
         Poll::Ready(())
     }
 }
@@ -210,8 +211,8 @@ where
                 // Its task was lost before anybody saw a result of it.
                 *this.finished = true;
                 let (at, seat) = (wait.get_ref().at(), wait.get_ref().seat());
-                let by_panic = table::begin(at, seat).is_some_and(Outcome::by_panic);
-                table::lose(at, seat, by_panic);
+                let by_panic = transitions::begin(at, seat).is_some_and(Outcome::by_panic);
+                transitions::lose(at, seat, by_panic);
                 return Poll::Ready(Err(if *this.refused {
                     NoAnswer::NotSpawned
                 } else {
@@ -229,7 +230,7 @@ where
             let follower = cx.waker().clone();
             core::mem::forget(exit);
             // D1.
-            table::hand_over(
+            transitions::hand_over(
                 wait.get_ref().at(),
                 wait.get_ref().seat(),
                 leader.wait.seat(),
@@ -258,7 +259,7 @@ struct Unmade<'a, R: TableRef> {
 impl<R: TableRef> Drop for Unmade<'_, R> {
     fn drop(&mut self) {
         *self.finished = true;
-        table::lose(self.wait.at(), self.wait.seat(), true);
+        transitions::lose(self.wait.at(), self.wait.seat(), true);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use core::task::Waker;
 
-use super::table::{
-    ARMED, At, BUSY, Caller, Key, Table, find, hand_on, hand_on_locked, leave_waker, relist,
+use super::{
+    table::{ARMED, At, BUSY, Caller, Key, Table},
+    transitions::{find, hand_on, hand_on_locked, leave_waker, relist},
 };
 use crate::{
     Outcome,

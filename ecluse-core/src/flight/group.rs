@@ -18,7 +18,8 @@ use super::{
     hash::DefaultHash,
     policy::{NoClock, Orphans, Promote, Stamp},
     run::Run,
-    table::{self, At, Bucket, Bunch, Key, Table, sealed},
+    table::{At, Bucket, Bunch, Key, Table, sealed},
+    transitions,
 };
 #[cfg(feature = "alloc")]
 use crate::sync::Handle;
@@ -224,7 +225,7 @@ where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        table::forget(self.at(key), |other| other.0.borrow() == key, |_| true)
+        transitions::forget(self.at(key), |other| other.0.borrow() == key, |_| true)
     }
 
     /// How many have joined the run that is under way for `key`, besides its leader; `None` if there
@@ -235,7 +236,7 @@ where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        table::joined(self.at(key), |other| other.0.borrow() == key)
+        transitions::joined(self.at(key), |other| other.0.borrow() == key)
     }
 
     fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
@@ -297,7 +298,7 @@ where
     /// Looks at every key, under its bucket's lock.
     fn each(&self, mut look: impl FnMut(&Keyed<K>)) {
         for bucket in &self.buckets {
-            table::look::<L, Keyed<K>, T, C>(bucket, &mut look);
+            transitions::look::<L, Keyed<K>, T, C>(bucket, &mut look);
         }
     }
 }

@@ -167,6 +167,7 @@ mod relay;
 mod run;
 mod single;
 mod table;
+mod transitions;
 mod turn;
 
 #[cfg(feature = "alloc")]

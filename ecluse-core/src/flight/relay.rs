@@ -35,7 +35,8 @@ use super::{
     Answer, NoAnswer, Part,
     drive::{self, Pulse},
     policy::{NoClock, Promote, Stamp},
-    table::{self, At, Bucket, Bunch, Caller, Landing, Table, sealed},
+    table::{At, Bucket, Bunch, Caller, Landing, Table, sealed},
+    transitions,
     turn::{TableRef, ToTurn, Turn},
 };
 use crate::{
@@ -135,7 +136,7 @@ impl<F: Future, L: Lock, C: Stamp> Relay<F, L, C> {
     /// Whether a run is under way. One short lock hold.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        table::begun(At::new(self, ()), |_| true).is_some()
+        transitions::begun(At::new(self, ()), |_| true).is_some()
     }
 
     /// Drops what is in the place. The caller drives and is busy (R1).
@@ -325,7 +326,7 @@ impl<R: RelayRef> Drop for Exit<'_, R> {
         let mut user = UserCode::new();
         user.call(|| self.relay.clear());
         user.call(|| {
-            table::tell_all(self.wait.at(), self.wait.seat(), || {
+            transitions::tell_all(self.wait.at(), self.wait.seat(), || {
                 Landing::Failed(NoAnswer::Abandoned { by_panic: true })
             })
         });
@@ -361,7 +362,7 @@ where
             }
             let wait = this.wait.as_ref();
             if fresh && R::Stamp::TIMED {
-                table::begin(wait.get_ref().at(), wait.get_ref().seat());
+                transitions::begin(wait.get_ref().at(), wait.get_ref().seat());
             }
             // Not so if it was replaced since it looked.
             if let Some(inherited) = drive::take_up(wait.get_ref().at(), wait.get_ref().seat()) {
@@ -389,7 +390,7 @@ where
         relay.clear();
         *exit.stage = Stage::Finished;
         core::mem::forget(exit);
-        let joined = table::land(at, seat, &value);
+        let joined = transitions::land(at, seat, &value);
         Poll::Ready(Ok(Answer {
             value,
             part: Part::Led { inherited },
@@ -401,7 +402,7 @@ where
 fn is_too_old<R: RelayRef>(wait: &Wait<ToTurn<R>>, oldest: Option<Duration>) -> bool {
     let stamp = wait.table().stamp();
     oldest.is_some_and(|oldest| {
-        table::begun(wait.at(), |_| true).is_some_and(|begun| stamp.is_older(begun, oldest))
+        transitions::begun(wait.at(), |_| true).is_some_and(|begun| stamp.is_older(begun, oldest))
     })
 }
 

@@ -20,7 +20,8 @@ use super::{
     Answer, NoAnswer, Part, Verdict,
     hooks::{Judge, Publish},
     policy::Stamp,
-    table::{self, Key, Landing, Table},
+    table::{Key, Landing, Table},
+    transitions,
     turn::{TableRef, ToTurn, Turn},
 };
 use crate::{
@@ -177,7 +178,7 @@ impl<R: TableRef, F> Drop for Exit<'_, R, F> {
         let mut user = UserCode::new();
         user.call(|| self.body.set(None));
         if led {
-            user.call(|| table::lose(self.wait.at(), self.wait.seat(), true));
+            user.call(|| transitions::lose(self.wait.at(), self.wait.seat(), true));
         }
         user.rethrow();
     }
@@ -312,7 +313,7 @@ fn here<'a, R: TableRef>(
 fn lead<R: TableRef>(wait: &Wait<ToTurn<R>>, inherits: bool) -> Part {
     let timed = <<R::Target as Table>::Stamp as Stamp>::TIMED;
     let inherited: Option<Outcome> = if inherits || timed {
-        table::begin(wait.at(), wait.seat())
+        transitions::begin(wait.at(), wait.seat())
     } else {
         None
     };
@@ -323,9 +324,9 @@ fn lead<R: TableRef>(wait: &Wait<ToTurn<R>>, inherits: bool) -> Part {
 fn supersede<R: TableRef>(wait: &Wait<ToTurn<R>>, oldest: Duration) {
     let stamp = wait.table().stamp();
     let is = |key: &<R::Target as Table>::Key| wait.key().is(key);
-    if let Some(begun) = table::begun(wait.at(), is) {
+    if let Some(begun) = transitions::begun(wait.at(), is) {
         if stamp.is_older(begun, oldest) {
-            table::forget(wait.at(), is, |found| found == begun);
+            transitions::forget(wait.at(), is, |found| found == begun);
         }
     }
 }
@@ -338,15 +339,15 @@ where
 {
     let (at, seat) = (wait.at(), wait.seat());
     match verdict {
-        Verdict::Share => table::land(at, seat, value),
+        Verdict::Share => transitions::land(at, seat, value),
         Verdict::Retry => {
-            table::hand_on(at, seat, false);
+            transitions::hand_on(at, seat, false);
             0
         }
-        Verdict::Refuse => table::tell_all(at, seat, || {
+        Verdict::Refuse => transitions::tell_all(at, seat, || {
             Landing::Failed(NoAnswer::Abandoned { by_panic: false })
         }),
-        Verdict::GoAlone => table::tell_all(at, seat, || Landing::Alone),
+        Verdict::GoAlone => transitions::tell_all(at, seat, || Landing::Alone),
     }
 }
 

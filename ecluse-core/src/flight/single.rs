@@ -7,7 +7,8 @@ use super::Detached;
 use super::{
     policy::{NoClock, Orphans, Promote, Stamp},
     run::Run,
-    table::{self, At, Bucket, Bunch, Table, sealed},
+    table::{At, Bucket, Bunch, Table, sealed},
+    transitions,
 };
 #[cfg(feature = "alloc")]
 use crate::sync::Handle;
@@ -132,20 +133,20 @@ impl<T, P: Orphans, L: Lock, C: Stamp> Flight<T, P, L, C> {
     /// Forgets the run that is under way: it goes on for those who joined it; the next caller runs
     /// afresh. True if there was one. O(1).
     pub fn forget(&self) -> bool {
-        table::forget(At::new(self, ()), |()| true, |_| true)
+        transitions::forget(At::new(self, ()), |()| true, |_| true)
     }
 
     /// Whether a run is under way that the next caller would join. One short lock hold.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        table::begun(At::new(self, ()), |()| true).is_some()
+        transitions::begun(At::new(self, ()), |()| true).is_some()
     }
 
     /// How many have joined the run that is under way, besides its leader; `None` if there is none.
     /// One short lock hold.
     #[must_use]
     pub fn peek(&self) -> Option<u32> {
-        table::joined(At::new(self, ()), |()| true)
+        transitions::joined(At::new(self, ()), |()| true)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use core::{ptr::NonNull, task::Waker};
 
-use super::table::{At, Caller, Landing, Leaders, Seat, Table, enlist, lead_now, left_alone, seat};
+use super::{
+    table::{At, Caller, Landing, Leaders, Seat, Table, seat},
+    transitions::{enlist, lead_now, left_alone},
+};
 use crate::{
     sync::{Handle, Locked, Protected},
     wait::{Found, Node, Protocol, Ring, Wait},
