@@ -1,7 +1,10 @@
 //! Foreign code that strikes a table of requests: wakers that come back into it in each of their
 //! callbacks, wakers that panic. Afterwards every place is free and nobody waits.
 
-use std::pin::pin;
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex},
+};
 
 use ecluse_core::{FlushTable, cancel::Kind};
 
@@ -127,6 +130,24 @@ fn w01_wakers_that_end_the_session() {
             assert_eq!(striker.live(), 0, "{at:?}");
             assert!(table.is_empty(), "{at:?}");
         }
+    });
+}
+
+/// A listener begins a request as soon as it hears of the reset: that is one of the next session.
+#[test]
+fn w01_what_is_begun_while_a_session_ends_is_not_told_so() {
+    within(|| {
+        let table: &'static Table = Box::leak(Box::new(Table::new()));
+        let next = Arc::new(Mutex::new(None));
+        let striker = Striker::new(Callback::Wake, {
+            let next = next.clone();
+            move || *next.lock().unwrap() = table.begin(1).ok()
+        });
+        let mut listener = Box::pin(table.flushed());
+        assert!(poll_with(listener.as_mut(), &striker.waker()).is_pending());
+        table.reset(Kind::Explicit);
+        let request = next.lock().unwrap().take().expect("begun");
+        assert!(!request.is_flushed() && request.cx().check().is_ok());
     });
 }
 

@@ -299,6 +299,13 @@ walks! {
         let mut last = yard.sending(5);
         assert_eq!(number(&mut a), 5);
         assert!(ready(poll(last.as_mut())).is_ok());
+        // Room had come, and no receiver.
+        let (_first, mut second) = (yard.sending(6), yard.sending(7));
+        assert_eq!(yard.received(), 6);
+        assert!(matches!(
+            second.as_mut().try_abandon(),
+            Some(Err(SendError::Cancelled(item))) if item.number() == 7
+        ));
         yard.empty();
         assert_eq!(yard.alive(), 0);
     }

@@ -355,6 +355,7 @@ fn t07_s12_the_end_of_a_session_tells_everybody() {
     }
     assert_eq!(table.begin(9).unwrap_err(), NotBegun::Over);
     assert_eq!(table.flush(9).unwrap_err(), NotBegun::Over);
+    assert_eq!(ready(poll(pin!(table.flushed()))), Err(Over));
     for request in requests {
         assert_eq!(request.reply().unwrap_err(), Over);
     }
@@ -376,7 +377,11 @@ fn t07_a_version_reset_frees_every_tag() {
     let mut flush = boxed(table.flush_as(4, 1).unwrap());
     let (wakes, waker) = Wakes::new();
     assert!(poll(pin!(table.cleared())).is_ready());
+    let mut listeners = [(); 2].map(|()| Box::pin(table.flushed()));
+    assert_eq!(ready(poll(listeners[0].as_mut())), Ok(1));
+    assert!(poll(listeners[1].as_mut()).is_pending());
     table.reset(Kind::Explicit);
+    assert_eq!(ready(poll(listeners[1].as_mut())), Err(Over));
     let mut cleared = Box::pin(table.cleared());
     assert!(
         poll_with(cleared.as_mut(), &waker).is_pending(),
@@ -486,6 +491,15 @@ fn t08_a_listener_that_goes_passes_it_on() {
     drop(one);
     assert_eq!(wakes.count(), 1);
     assert_eq!(ready(poll(two.as_mut())), Ok(1));
+    // Unless the request was settled meanwhile.
+    let third = table.begin(3).unwrap();
+    let (mut one, mut two) = (Box::pin(table.flushed()), Box::pin(table.flushed()));
+    assert!(poll(one.as_mut()).is_pending());
+    assert!(poll_with(two.as_mut(), &waker).is_pending());
+    assert!(table.cancel(3));
+    drop(third);
+    drop(one);
+    assert_eq!(wakes.count(), 1, "there is nothing to tell");
 }
 
 /// B5: what an answer says is no business of the table.
@@ -596,6 +610,10 @@ fn t02_a_flush_that_is_dropped_gives_its_turn_away() {
     let mut fourth = flushes[3].take().unwrap();
     assert!(fourth.as_mut().abandon().is_none());
     reply.sent();
+    assert!(table.is_empty());
+    // Never polled, and its turn has come.
+    let mut only = boxed(table.flush_as(2, 1).unwrap());
+    assert!(matches!(only.as_mut().abandon(), Some(Ok(_))));
     assert!(table.is_empty());
 }
 

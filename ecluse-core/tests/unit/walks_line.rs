@@ -82,6 +82,7 @@ fn the_ending_is_the_last_holds() {
         let held = token(&line);
         let late = wait(&line);
         let generation = line.generation();
+        assert_eq!(held.generation(), generation);
         if done {
             held.release();
         } else {
@@ -266,6 +267,7 @@ fn a_close_tells_all_who_wait_and_leaves_the_holder_alone() {
             assert!(poll(wait.as_mut()).is_pending());
         }
         let late = wait(&line);
+        assert!(!line.is_closed());
         assert!(line.close() && !line.close());
         assert!(line.is_closed() && line.is_busy() && !line.has_waiters());
         for wait in &mut waits {
@@ -284,6 +286,7 @@ fn a_close_tells_all_who_wait_and_leaves_the_holder_alone() {
 fn c18_a_gate_waits_while_it_is_busy() {
     let line = <Line>::new();
     let held = token(&line);
+    assert!(!line.status().is_free());
     let LineStatus::Busy(wait) = line.status() else {
         panic!("held")
     };
