@@ -4,24 +4,21 @@
 //! A waker that is called, cloned or dropped under the lock hangs here (with `std`), and a hang is
 //! a failure.
 
-use std::pin::pin;
+use std::{pin::pin, sync::Mutex, task::Waker};
 
 use ecluse_core::{
-    Barging, DefaultLock, Handoff, Line, LineStatus, Revocable, Slot,
+    Barging, DefaultLock, Handoff, Line, LineStatus, Outcome, Revocable, Slot,
     claim::{Policy, Revoking},
     observe::{Event, EventKind, Numbered, Observer},
     runtime::Tally,
 };
 
 use crate::{
-    kit::{Callback, Striker, poll, poll_with, within},
-    walks_line::wait,
+    kit::{Callback, Striker, poll, poll_with, ready, within},
+    walks_line::{token, wait},
 };
 #[cfg(feature = "std")]
-use crate::{
-    kit::{Wakes, panic_of},
-    walks_line::token,
-};
+use crate::kit::{Wakes, panic_of};
 
 /// What a policy adds to the calls.
 trait Strike: Policy + Sized {
@@ -311,6 +308,49 @@ fn panicking_wakers_lose_no_wake_up() {
         for mut wait in waits {
             assert!(poll(wait.as_mut()).is_ready());
         }
+    });
+}
+
+/// A hold ends, or the slot is closed, between a waiter's look and its lock: nobody waits for what is
+/// over, and nobody but a claimer has the claim.
+#[test]
+fn w01_what_ends_while_a_waker_is_cloned_is_not_missed() {
+    fn while_cloned(act: impl FnOnce() + Send + 'static) -> Waker {
+        let act = Mutex::new(Some(act));
+        let strike = move || {
+            if let Some(act) = act.lock().unwrap().take() {
+                act();
+            }
+        };
+        Striker::new(Callback::Clone, strike).waker()
+    }
+    within(|| {
+        let (slot, line): (&'static Slot, &'static Line) = (
+            Box::leak(Box::new(Slot::new())),
+            Box::leak(Box::new(Line::new())),
+        );
+        let held = slot.try_claim().unwrap();
+        let waker = while_cloned(|| held.release());
+        let outcome = ready(poll_with(pin!(slot.released()), &waker));
+        assert_eq!((outcome, slot.is_claimed()), (Outcome::Passed, false));
+        let held = slot.try_claim().unwrap();
+        let waker = while_cloned(|| held.release());
+        let next = ready(poll_with(pin!(slot.claim()), &waker)).unwrap();
+        assert!(slot.is_claimed());
+        let waker = while_cloned(|| assert!(slot.close()));
+        assert!(ready(poll_with(pin!(slot.claim()), &waker)).is_err());
+        next.release();
+        assert!(!slot.is_claimed());
+        let held = token(line);
+        let late = wait(line);
+        let waker = while_cloned(|| held.release());
+        assert_eq!(ready(poll_with(pin!(late), &waker)), Outcome::Done);
+        let held = token(line);
+        let late = wait(line);
+        let waker = while_cloned(|| assert!(line.close()));
+        assert_eq!(ready(poll_with(pin!(late), &waker)), Outcome::Closed);
+        held.release();
+        assert!(!line.is_busy());
     });
 }
 

@@ -493,9 +493,14 @@ walks! {
         let yard = Yard::<T, 1>::new();
         yard.sent(1);
         let mut waiting = [2, 3].map(|number| yard.sending(number));
+        let mut asked = Box::pin(yard.channel.send(yard.item(4)));
         let mut reserving = Box::pin(yard.channel.reserve());
-        assert!(poll(reserving.as_mut()).is_pending());
+        assert!(poll(asked.as_mut()).is_pending() && poll(reserving.as_mut()).is_pending());
         yard.channel.close();
+        assert!(matches!(
+            asked.as_mut().try_abandon(),
+            Some(Err(SendError::Closed(item))) if item.number() == 4
+        ));
         for (index, sending) in waiting.iter_mut().enumerate() {
             let back = ready(poll(sending.as_mut())).unwrap_err();
             assert!(matches!(&back, SendError::Closed(_)));
@@ -670,6 +675,7 @@ fn a_stream_gives_all_items_and_ends() {
     let channel = <Channel<u8, 2>>::new();
     let (wakes, waker) = Wakes::new();
     let mut items = pin!(channel.items());
+    assert!(!items.is_terminated());
     let mut next = || {
         items
             .as_mut()

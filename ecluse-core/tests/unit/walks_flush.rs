@@ -411,14 +411,20 @@ fn t07_a_late_reply_holds_up_no_flush_of_the_next_session() {
     table.reset(Kind::Explicit);
     let mut cleared = Box::pin(table.cleared());
     assert!(poll(cleared.as_mut()).is_pending());
-    let request = table.begin(1).unwrap();
-    let mut flush = boxed(table.flush_as(2, 1).unwrap());
-    let (wakes, waker) = Wakes::new();
-    assert!(poll_with(flush.as_mut(), &waker).is_pending());
-    drop(request);
-    assert_eq!(wakes.count(), 1);
-    ready(poll(flush.as_mut())).unwrap().sent();
-    assert!(poll(cleared.as_mut()).is_pending());
+    for replies in [false, true] {
+        let request = table.begin(1).unwrap();
+        let mut flush = boxed(table.flush_as(2, 1).unwrap());
+        let (wakes, waker) = Wakes::new();
+        assert!(poll_with(flush.as_mut(), &waker).is_pending());
+        if replies {
+            request.reply().unwrap().sent();
+        } else {
+            drop(request);
+        }
+        assert_eq!(wakes.count(), 1);
+        ready(poll(flush.as_mut())).unwrap().sent();
+        assert!(poll(cleared.as_mut()).is_pending());
+    }
     late.sent();
     ready(poll(cleared.as_mut()));
 }
@@ -475,6 +481,13 @@ fn t08_b3_one_notifier_is_told_whose_request_was_flushed() {
     assert_eq!(wakes.count(), 2);
     drop(requests[3].take());
     assert!(poll_with(flushed.as_mut(), &waker).is_pending(), "too late");
+    // In the order of the cancels, not of the places.
+    let table = Table::<8>::new();
+    let _requests = [10, 11].map(|tag| table.begin(tag).unwrap());
+    assert!(table.cancel(11) && table.cancel(10));
+    for tag in [11, 10] {
+        assert_eq!(ready(poll(pin!(table.flushed()))), Ok(tag));
+    }
 }
 
 /// A listener that was woken goes without looking.
