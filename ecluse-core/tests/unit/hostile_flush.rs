@@ -2,7 +2,8 @@
 //! callbacks, wakers that panic. Afterwards every place is free and nobody waits.
 
 use std::{
-    pin::pin,
+    future::{Future, pending},
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
 };
 
@@ -148,6 +149,38 @@ fn w01_what_is_begun_while_a_session_ends_is_not_told_so() {
         table.reset(Kind::Explicit);
         let request = next.lock().unwrap().take().expect("begun");
         assert!(!request.is_flushed() && request.cx().check().is_ok());
+    });
+}
+
+/// A request goes in the waker by which it is told: its place is nobody else's until all is told.
+#[test]
+fn w01_a_request_that_goes_while_it_is_told_leaves_its_place_last() {
+    within(|| {
+        let table: &'static Table = Box::leak(Box::new(Table::new()));
+        let parked = Arc::new(Mutex::new(None));
+        let next = Arc::new(Mutex::new(None));
+        let striker = Striker::new(Callback::Wake, {
+            let (parked, next) = (parked.clone(), next.clone());
+            move || {
+                let mut body: Pin<Box<dyn Future<Output = ()> + Send>> =
+                    parked.lock().unwrap().take().expect("it waits");
+                assert!(poll(body.as_mut()).is_ready());
+                *next.lock().unwrap() = table.begin(1).ok();
+            }
+        });
+        let request = table.begin(1).unwrap();
+        let mut body = Box::pin(async move {
+            let told = request.cx().guard(pending::<()>()).await;
+            assert!(told.is_err());
+            drop(request);
+        });
+        assert!(poll_with(body.as_mut(), &striker.waker()).is_pending());
+        *parked.lock().unwrap() = Some(body);
+        assert!(table.cancel(1));
+        let next = next.lock().unwrap().take().expect("begun");
+        assert!(!next.is_flushed() && next.cx().check().is_ok());
+        drop(next);
+        assert!(table.is_empty());
     });
 }
 

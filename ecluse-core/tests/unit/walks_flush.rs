@@ -368,6 +368,18 @@ fn t07_s12_the_end_of_a_session_tells_everybody() {
     assert_eq!(table.generation(), 2);
 }
 
+/// What was answered before the reset is waited for by nobody.
+#[test]
+fn t07_a_reset_with_nothing_under_way_is_clear_at_once() {
+    let table = Table::<8>::new();
+    table.begin(1).unwrap().reply().unwrap().sent();
+    ready(poll(pin!(table.flush_as(2, 1).unwrap())))
+        .unwrap()
+        .sent();
+    table.reset(Kind::Explicit);
+    ready(poll(pin!(table.cleared())));
+}
+
 #[test]
 fn t07_a_version_reset_frees_every_tag() {
     let table = Table::<8>::new();
