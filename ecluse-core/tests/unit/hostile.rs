@@ -337,6 +337,10 @@ fn w01_what_ends_while_a_waker_is_cloned_is_not_missed() {
         let waker = while_cloned(|| held.release());
         let next = ready(poll_with(pin!(slot.claim()), &waker)).unwrap();
         assert!(slot.is_claimed());
+        let mut queued = Box::pin(slot.claim());
+        assert!(poll(queued.as_mut()).is_pending());
+        let waker = while_cloned(|| next.release());
+        let next = ready(poll_with(queued.as_mut(), &waker)).unwrap();
         let waker = while_cloned(|| assert!(slot.close()));
         assert!(ready(poll_with(pin!(slot.claim()), &waker)).is_err());
         next.release();

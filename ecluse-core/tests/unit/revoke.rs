@@ -1,10 +1,10 @@
 //! Grants that are taken back: by hand, and by whoever comes first.
 
-use std::pin::pin;
+use std::{pin::pin, sync::Mutex};
 
 use ecluse_core::{Barging, Closed, DefaultLock, Outcome, Refused, Revocable, Slot};
 
-use crate::kit::{Diary, History, Wakes, poll, poll_with, ready, within};
+use crate::kit::{Callback, Diary, History, Striker, Wakes, poll, poll_with, ready, within};
 
 #[test]
 fn c10_an_unobserved_grant_goes_to_the_next_and_its_waiter_to_the_front() {
@@ -32,6 +32,29 @@ fn c10_an_unobserved_grant_goes_to_the_next_and_its_waiter_to_the_front() {
         );
         ready(poll(first.as_mut())).unwrap().release();
         ready(poll(third.as_mut())).unwrap().release();
+        assert!(!slot.is_claimed() && !slot.has_waiters());
+    });
+}
+
+/// It is granted and revoked between its look and its lock: it queues again, before it sleeps.
+#[test]
+fn c10_a_waiter_that_is_revoked_while_it_looks_queues_again() {
+    within(|| {
+        let slot: &'static Slot<Revocable> = Box::leak(Box::new(Slot::new()));
+        let held = Mutex::new(Some(slot.try_claim().unwrap()));
+        let (mut first, mut second) = (Box::pin(slot.claim()), Box::pin(slot.claim()));
+        assert!(poll(first.as_mut()).is_pending());
+        assert!(poll(second.as_mut()).is_pending());
+        let striker = Striker::new(Callback::Clone, move || {
+            if let Some(held) = held.lock().unwrap().take() {
+                held.release();
+                assert!(slot.revoke_unobserved());
+            }
+        });
+        assert!(poll_with(first.as_mut(), &striker.waker()).is_pending());
+        assert!(slot.has_waiters(), "it sleeps in no queue");
+        ready(poll(second.as_mut())).unwrap().release();
+        ready(poll(first.as_mut())).unwrap().release();
         assert!(!slot.is_claimed() && !slot.has_waiters());
     });
 }
