@@ -13,12 +13,12 @@ use ecluse_core::{
     runtime::Tally,
 };
 
+#[cfg(feature = "std")]
+use crate::kit::{Wakes, panic_of};
 use crate::{
     kit::{Callback, Striker, poll, poll_with, ready, within},
     walks_line::{token, wait},
 };
-#[cfg(feature = "std")]
-use crate::kit::{Wakes, panic_of};
 
 /// What a policy adds to the calls.
 trait Strike: Policy + Sized {
