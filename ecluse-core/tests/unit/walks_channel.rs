@@ -147,6 +147,7 @@ macro_rules! walks {
 walks! {
     fn h01_items_come_in_the_order_in_which_they_were_sent<T>() {
         let yard = Yard::<T, 3>::new();
+        assert_eq!(yard.channel.capacity(), 3);
         for round in 0..5 {
             for number in 0..3 {
                 yard.sent(round * 3 + number);
