@@ -255,7 +255,7 @@ impl<P: Policy, L: Lock, O: Observer> Admission<P, L, O> {
     ///
     /// Nothing is revoked: what is free goes at once, the rest as it comes back, and nobody is
     /// admitted meanwhile. A waiter that is heavier than the goal is refused, as
-    /// [`TooHeavy`](NotAdmitted::TooHeavy), once it is the head of the queue.
+    /// [`TooHeavy`](NotAdmitted::TooHeavy), once it is the head of the queue and something comes back.
     ///
     /// ```
     /// use ecluse_core::{Local, admission::{Admission, Fifo}};

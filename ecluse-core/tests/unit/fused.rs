@@ -1,12 +1,16 @@
 //! `FusedFuture`: a future is not over before it is polled to its end, and is from there on.
 
 use std::{
-    future::{Future, ready},
+    future::{Future, Ready, ready},
     pin::pin,
     time::Duration,
 };
 
-use ecluse_core::{Channel, Flight, FlushTable, Root, Slot, flight::Once, runtime::Tally};
+use ecluse_core::{
+    Channel, Flight, FlushTable, Revocable, Root, Slot,
+    flight::{Once, Relay},
+    runtime::Tally,
+};
 use futures_core::FusedFuture;
 
 use crate::{
@@ -34,6 +38,8 @@ fn a_future_is_over_when_it_was_ready_and_not_before() {
     let slot = <Slot>::new();
     drop(fused(slot.claim()).unwrap());
     drop(fused(slot.claim().timeout(clock.clone(), BOUND)).unwrap());
+    let revocable = Slot::<Revocable>::new();
+    drop(fused(revocable.claim_stall_bound(&clock, BOUND)).unwrap());
     let claim = slot.try_claim().unwrap();
     fused(claim.guard(ready(Ok::<_, ()>(())), |_| {})).unwrap();
 
@@ -49,6 +55,10 @@ fn a_future_is_over_when_it_was_ready_and_not_before() {
     let flight = Flight::<u32>::new();
     assert!(fused(flight.run(|| ready(1))).is_ok());
     assert!(fused(flight.run(|| ready(1)).timeout(clock.clone(), BOUND)).is_ok());
+
+    let relay = Relay::<Ready<u32>>::new();
+    assert!(fused(relay.run(|| ready(1))).is_ok());
+    assert!(fused(relay.run(|| ready(1)).stall_bound(&clock, BOUND)).is_ok());
 
     let once = Once::<u32>::new();
     assert_eq!(*fused(once.get_or_init(|| ready(3))).unwrap(), 3);

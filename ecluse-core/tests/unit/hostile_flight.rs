@@ -60,6 +60,43 @@ mod panics {
         }
     }
 
+    /// A second panic within the first would end the program.
+    #[test]
+    fn clones_that_nobody_takes_may_all_panic_as_they_are_dropped() {
+        struct Numbered<'a>(u32, &'a Cell<u32>);
+
+        impl Clone for Numbered<'_> {
+            fn clone(&self) -> Self {
+                self.1.set(self.1.get() + 1);
+                Self(self.1.get(), self.1)
+            }
+        }
+
+        impl Drop for Numbered<'_> {
+            fn drop(&mut self) {
+                assert!(self.0 < 2, "dropped");
+            }
+        }
+
+        let (clones, gate) = (Cell::new(0), Gate::default());
+        let flight = Flight::<Numbered<'_>>::new();
+        let mut leader = Box::pin(flight.run(|| async {
+            gate.passed().await;
+            Numbered(0, &clones)
+        }));
+        assert!(poll(leader.as_mut()).is_pending());
+        let mut followers = [(); 3].map(|()| Box::pin(flight.run(pending)));
+        for follower in &mut followers {
+            assert!(poll(follower.as_mut()).is_pending());
+        }
+        let [mut stays, one, other] = followers;
+        drop((one, other));
+        gate.open(0);
+        assert_eq!(panic_of(|| poll(leader.as_mut())), "dropped");
+        assert_eq!(ready(poll(stays.as_mut())).unwrap().value.0, 1);
+        assert_eq!(clones.get(), 3);
+    }
+
     #[test]
     fn a_waker_that_panics_at_a_landing_gives_back_its_place_in_a_full_group() {
         let group = Group::<u8, u32>::new().with_limit(1);

@@ -4,12 +4,12 @@ use std::{cell::RefCell, pin::pin, rc::Rc, time::Duration};
 
 use ecluse_core::{
     Refresher,
-    refresh::{Minted, Version},
+    refresh::{Minted, NoValue, Version},
     runtime::Clock,
 };
 
 use crate::{
-    kit::{panic_of, poll, ready},
+    kit::{Wakes, panic_of, poll, poll_with, ready},
     walks_flight::Gate,
     walks_refresh::{LIFE, POLICY, now},
 };
@@ -118,6 +118,30 @@ fn a_caller_in_the_middle_of_a_clone_holds_up_no_refresh() {
     get(&cache, 3);
 }
 
+/// The value would be replaced under the eyes of who clones it; or its minter would wait for ever.
+#[test]
+fn a_minter_waits_for_the_end_of_a_clone_and_is_woken_by_it() {
+    let (clock, cache) = cache();
+    get(&cache, 1);
+    clock.0.advance(95);
+    let late = Rc::new(RefCell::new(None));
+    let (wakes, waker) = Wakes::new();
+    let (other, place) = (cache.clone(), late.clone());
+    strike_at(At::Clone(1), move || {
+        // The one after the next comes where this one is.
+        get(&other, 2);
+        clock.0.advance(95);
+        let mut third = Box::pin(async move { other.get(|| mint(3)).await.unwrap().value.0 });
+        assert!(poll_with(third.as_mut(), &waker).is_pending());
+        place.replace(Some(third));
+    });
+    assert_eq!(cache.peek().unwrap().value.0, 1);
+    assert_eq!(wakes.count(), 1);
+    let mut third = late.take().unwrap();
+    assert_eq!(ready(poll(third.as_mut())), 3);
+    assert_eq!(now(cache.get(unneeded)).unwrap().value.0, 3);
+}
+
 #[test]
 fn the_drop_of_the_old_value_finds_the_new_one_served() {
     let (clock, cache) = cache();
@@ -129,6 +153,17 @@ fn the_drop_of_the_old_value_finds_the_new_one_served() {
     });
     // (The value of this look is dropped, too; what is on the shelf is first.)
     get(&cache, 2);
+    assert!(struck());
+}
+
+#[test]
+fn a_value_that_expires_within_its_publication_is_not_served() {
+    let (clock, cache) = cache();
+    get(&cache, 1);
+    clock.0.advance(100);
+    strike_at(At::Drop(1), move || clock.0.advance(100));
+    let got = now(cache.get(|| mint(2)));
+    assert_eq!(got.unwrap_err(), NoValue::Expired);
     assert!(struck());
 }
 

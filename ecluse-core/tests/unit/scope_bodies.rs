@@ -1,9 +1,10 @@
 //! Scopes and what may cross threads: a body's future is `Send` when what it holds is.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     future::{Future, pending, ready},
     pin::{Pin, pin},
+    rc::Rc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,12 +12,14 @@ use std::{
 use ecluse_core::{
     Reason, Root, Slot, TimedOut,
     cancel::{Abandon, Grace, Kind, Limit},
+    runtime::{Clock, Timer},
 };
 use futures_core::FusedFuture;
 
 use crate::{
     clock::Hand,
     kit::{Wakes, poll, poll_with},
+    spawned_walks::Gone,
 };
 
 fn sendable<T: Send>(value: T) -> T {
@@ -116,10 +119,14 @@ fn the_value_wins_and_a_cancelled_scope_polls_nothing() {
         panic!("the claim was there");
     };
     claim.release();
-    let polled = Cell::new(false);
-    let guarded = root.cx().guard(async { polled.set(true) });
-    assert!(matches!(poll(pin!(guarded)), Poll::Ready(Err(_))));
-    assert!(!polled.get());
+    let (polled, gone) = (Cell::new(false), Rc::new(Cell::new(0)));
+    let held = Gone(gone.clone());
+    let mut guarded = pin!(root.cx().guard(async {
+        let _held = held;
+        polled.set(true);
+    }));
+    assert!(matches!(poll(guarded.as_mut()), Poll::Ready(Err(_))));
+    assert_eq!((polled.get(), gone.get()), (false, 1));
     assert!(matches!(
         poll(pin!(root.cx().guard_wait(slot.claim()))),
         Poll::Ready(Err(_))
@@ -231,6 +238,10 @@ fn a_deadline_is_its_scopes_own() {
     limit.set_after(2 * SECOND);
     assert_eq!(wakes.count(), 1);
     assert!(poll_with(body.as_mut(), &waker).is_pending());
+    // Moved, and where it was when that is seen.
+    limit.set_after(3 * SECOND);
+    limit.set_after(2 * SECOND);
+    assert!(poll_with(body.as_mut(), &waker).is_pending());
     clock.advance(1000);
     assert!(poll_with(body.as_mut(), &waker).is_pending());
     clock.advance(1000);
@@ -245,6 +256,46 @@ fn a_deadline_is_its_scopes_own() {
         .deadline_at(&clock, 0, async |cx| cx.check().is_err());
     assert!(matches!(poll(pin!(past)), Poll::Ready(Err(elapsed)) if elapsed.into_inner()));
     assert_eq!(root.attached(), 0);
+}
+
+/// A clock that strikes as the next timer is set.
+struct Striking(Hand, RefCell<Option<Box<dyn FnOnce()>>>);
+
+impl Clock for Striking {
+    type Instant = u64;
+
+    fn now(&self) -> u64 {
+        self.0.now()
+    }
+
+    fn after(&self, from: u64, by: Duration) -> u64 {
+        self.0.after(from, by)
+    }
+}
+
+impl Timer for Striking {
+    type Sleep = <Hand as Timer>::Sleep;
+
+    fn sleep_until(&self, at: u64) -> Self::Sleep {
+        if let Some(strike) = self.1.take() {
+            strike();
+        }
+        self.0.sleep_until(at)
+    }
+}
+
+#[test]
+fn a_limit_that_is_moved_as_its_timer_is_set_is_not_overslept() {
+    let clock = Hand::default();
+    let striking = Striking(clock.clone(), RefCell::new(None));
+    let limit = Rc::new(Limit::<_>::after(striking, 2 * SECOND));
+    let mover = limit.clone();
+    let strike = move || mover.set_after(SECOND);
+    limit.timer().1.replace(Some(Box::new(strike)));
+    let mut reached = pin!(limit.reached());
+    assert!(poll(reached.as_mut()).is_pending());
+    clock.advance(1000);
+    assert!(poll(reached).is_ready());
 }
 
 #[test]

@@ -108,6 +108,20 @@ fn a_shield_keeps_cancels_off_and_lets_force_through() {
     assert!(ready(poll(forced)).is_forced());
 }
 
+/// Otherwise who passes a reason on would force what is only to be cancelled.
+#[test]
+fn a_reason_that_is_passed_on_is_the_other_scopes_own() {
+    let (root, other) = (<Root>::new(), <Root>::new());
+    let child = pin!(root.cx().child());
+    let cx = child.as_ref().enter();
+    assert!(root.force(code(1)));
+    let reason = cx.reason().unwrap();
+    assert!(reason.is_inherited() && reason.is_forced());
+    assert!(other.cancel(reason));
+    assert_eq!(codes(other.cx()), Some((1, false)));
+    assert!(!other.cx().is_forced());
+}
+
 #[test]
 fn one_wake_a_level() {
     let root = <Root>::new();
@@ -386,6 +400,18 @@ fn a_carrier_that_was_told_and_goes_leaves_it_to_the_next() {
 }
 
 #[test]
+fn a_carrier_that_comes_late_finds_what_was_deferred() {
+    let root = <Root>::new();
+    let (wakes, waker) = Wakes::new();
+    let mut wait = pin!(root.cx().cancelled());
+    assert!(poll_with(wait.as_mut(), &waker).is_pending());
+    assert!(root.cx().cancel_deferred(code(1)));
+    assert_eq!(wakes.count(), 0);
+    assert!(poll(pin!(root.tend(std::future::pending::<()>()))).is_pending());
+    assert_eq!(wakes.count(), 1);
+}
+
+#[test]
 fn a_cancel_elsewhere_carries_deferred_ones_out() {
     let root = <Root>::new();
     let [one, two] = [pin!(root.cx().child()), pin!(root.cx().child())];
@@ -453,7 +479,7 @@ mod shared {
         drop(one);
         drop(again);
         assert_eq!(root.attached(), 3, "its child keeps it");
-        assert!(root.cancel(code(1)));
+        assert!(root.cancel(code(1)) && !root.cancel(code(2)));
         assert_eq!(codes(below.cx()), Some((1, true)));
         drop(root);
         assert_eq!(codes(below.child().cx()), Some((1, true)));
@@ -473,6 +499,7 @@ mod shared {
         assert!(shared.cancel(code(2)));
         assert_eq!(codes(cx), Some((2, true)));
         assert!(root.force(code(3)) && cx.is_forced());
+        assert!(!root.force(code(4)));
     }
 
     /// Handles of one chain that are dropped by several threads at once.

@@ -15,7 +15,7 @@ use std::{
 };
 
 use ecluse_core::{
-    Cx, Root, Scope, SharedScope,
+    Cx, Reason, Root, Scope, SharedScope,
     cancel::{Kind, Status},
 };
 
@@ -56,6 +56,19 @@ fn a_tree_is_printed_parents_first() {
              (no name): cancelled (an outer scope: its deadline passed)\n      \
                deep: running, shielded, 2 waiting\n  \
            right: running\n"
+    );
+    let mut facts = Vec::new();
+    seen(left, |status| {
+        let kind = status.reason().map(Reason::kind);
+        facts.push((kind, status.is_shielded(), status.waiting()));
+    });
+    assert_eq!(
+        facts,
+        [
+            (Some(Kind::Deadline), false, 0),
+            (Some(Kind::Deadline), false, 0),
+            (None, true, 2)
+        ]
     );
     root.force(Kind::Shutdown);
     assert_eq!(

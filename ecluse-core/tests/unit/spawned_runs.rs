@@ -167,6 +167,19 @@ fn j08_the_nearest_that_is_left_waits() {
 }
 
 #[test]
+fn j08_of_two_runs_of_a_scope_the_other_waits() {
+    let (scope, bench) = (top(), Bench::default());
+    let [first, second] = [(); 2].map(|()| Box::pin(scope.clone().run(|_| pending::<()>())));
+    scope.spawn(&bench, |_| ready(())).unwrap();
+    drop(first);
+    assert_eq!(scope.orphans(), 0);
+    drop(second);
+    assert_eq!(scope.orphans(), 1);
+    bench.round();
+    assert_eq!(scope.orphans(), 0);
+}
+
+#[test]
 fn a_run_that_was_never_polled_leaves_nothing() {
     let (scope, bench) = (top(), Bench::default());
     let theirs = bench.clone();

@@ -217,6 +217,18 @@ fn j09_a_scope_that_is_closed_gives_the_future_back() {
     assert_eq!((busy.live(), busy.lost()), (0, 0), "it is not counted");
 }
 
+/// One that has turned back would count for ever as one on its way, and there are 65,535 at most.
+#[test]
+fn j09_a_closed_scope_may_refuse_any_number() {
+    let (scope, bench) = (top(), Bench::default());
+    let inner = below(&scope);
+    scope.close();
+    for _ in 0..if cfg!(miri) { 10 } else { 1 << 16 } {
+        assert!(inner.spawn(&bench, |_| ready(())).is_err());
+    }
+    assert_eq!((inner.live(), inner.lost()), (0, 0));
+}
+
 #[test]
 fn j09_what_the_executor_refuses_is_not_counted() {
     let (scope, bench) = (top(), Bench::default());

@@ -1,6 +1,6 @@
 //! What errors and states say to a person: each something, and no two of one type the same.
 
-use std::{collections::BTreeSet, fmt::Display, pin::pin};
+use std::{collections::BTreeSet, error::Error, fmt::Display, pin::pin};
 
 use ecluse_core::{
     Closed, FlushTable, Line, Outcome, Reason, Refused, Root, TimedOut,
@@ -10,6 +10,11 @@ use ecluse_core::{
     flush::{NotReplied, Over, Unanswered},
     join::Stopped,
     runtime::SpawnError,
+};
+
+use crate::{
+    clock::Hand,
+    kit::{poll, ready},
 };
 
 #[track_caller]
@@ -29,7 +34,10 @@ fn every_error_says_which_it_is() {
         Outcome::Passed,
     ]);
     all_differ(&[Refused::Busy, Refused::Closed]);
-    all_differ::<&dyn Display>(&[&Closed, &TimedOut, &PlaceTaken, &Over, &Ended]);
+    let root = <Root>::new();
+    let late = root.cx().deadline_at(Hand::default(), 0, async |_| ());
+    let elapsed = ready(poll(pin!(late))).unwrap_err();
+    all_differ::<&dyn Display>(&[&Closed, &TimedOut, &PlaceTaken, &Over, &Ended, &elapsed]);
     all_differ(&[TryReceiveError::Empty, TryReceiveError::Ended]);
     all_differ(&[TryReserveError::Full, TryReserveError::Closed]);
     all_differ(&[TrySendError::Full(()), TrySendError::Closed(())]);
@@ -53,6 +61,8 @@ fn every_error_says_which_it_is() {
         NoAnswer::NotSpawned,
     ]);
     all_differ(&[NotInit::Failed("no disk"), NotInit::Recursive]);
+    assert!(NotInit::Failed(Closed).source().is_some());
+    assert!(NotInit::<Closed>::Recursive.source().is_none());
     all_differ(&[Unanswered::Flushed, Unanswered::Over]);
 }
 

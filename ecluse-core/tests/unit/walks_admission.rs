@@ -49,6 +49,7 @@ fn a01_admitted_queued_or_refused_at_once() {
         let diary = Diary::default();
         let (mut a, mut b) = (queued(&admission, 2, &diary), queued(&admission, 1, &diary));
         assert_eq!((admission.waiting(), admission.room()), (2, 2));
+        assert!(admission.has_waiters());
         // One would fit, but somebody is in line.
         assert_eq!(admission.try_acquire(1).unwrap_err(), NotAdmitted::Busy);
         let mut full = pin!(admission.acquire(1));
@@ -298,6 +299,23 @@ fn a02_a_newcomer_passes_as_a_waiter_would() {
 }
 
 #[test]
+fn a02_one_that_leaves_behind_the_head_lets_no_more_past_it() {
+    within(|| {
+        let admission = Admission::<Bypass<2>>::new(6, 9);
+        let held = admission.try_acquire(2).unwrap();
+        let diary = Diary::default();
+        let mut heavy = queued(&admission, 5, &diary);
+        let passed = [1, 1].map(|weight| admission.try_acquire(weight).unwrap());
+        drop(queued(&admission, 1, &diary));
+        assert_eq!(admission.try_acquire(1).unwrap_err(), NotAdmitted::Busy);
+        drop((held, passed));
+        assert_eq!(diary.entries(), ["5"]);
+        drop(permit(&mut heavy));
+        idle(&admission, 6);
+    });
+}
+
+#[test]
 fn a03_a_smaller_goal_revokes_nothing() {
     within(|| {
         let admission = <Admission>::new(4, 9);
@@ -425,6 +443,8 @@ fn a_permit_is_split_and_merged() {
     idle(&other, 5);
     permit.merge(part).unwrap();
     assert_eq!((permit.weight(), admission.occupancy()), (4, 4));
+    drop(permit.split(1));
+    assert_eq!((permit.weight(), admission.occupancy()), (3, 3));
     drop(permit);
     idle(&admission, 5);
 }

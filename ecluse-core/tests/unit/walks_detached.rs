@@ -13,6 +13,7 @@ use ecluse_core::{
     flight::Part,
     runtime::{Spawn, SpawnError, Tally, TallyRef, Ticket},
 };
+use futures_core::FusedFuture;
 
 use crate::{
     kit::{Wakes, panic_of, poll, poll_with, ready},
@@ -80,7 +81,9 @@ impl Place {
         }
     }
 
-    fn call(&self) -> impl Future<Output = Result<ecluse_core::Answer<u32>, NoAnswer>> + use<> {
+    fn call(
+        &self,
+    ) -> impl FusedFuture<Output = Result<ecluse_core::Answer<u32>, NoAnswer>> + use<> {
         let gate = self.gate.clone();
         Flight::run_detached(
             &self.flight,
@@ -109,7 +112,9 @@ fn a_task_leads_and_all_callers_join() {
     place.gate.open(4);
     assert!(place.bench.run().is_ready());
     assert_eq!(wakes.count(), 1);
+    assert!(!second.is_terminated());
     let answer = ready(poll(second.as_mut())).unwrap();
+    assert!(second.is_terminated());
     assert_eq!(
         (answer.value, answer.part, answer.joined),
         (4, Part::Joined, 2)

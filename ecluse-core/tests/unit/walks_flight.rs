@@ -33,6 +33,24 @@ impl Gate {
 const LED: Part = Part::Led { inherited: None };
 
 #[test]
+fn a_clone_for_one_who_has_left_is_dropped() {
+    let flight = Flight::<Rc<()>>::new();
+    let (value, gate) = (Rc::new(()), Gate::default());
+    let mut leader = pin!(flight.run(|| async {
+        gate.passed().await;
+        value.clone()
+    }));
+    assert!(poll(leader.as_mut()).is_pending());
+    let [mut stays, mut leaves] = [(); 2].map(|()| Box::pin(flight.run(pending)));
+    assert!(poll(stays.as_mut()).is_pending() && poll(leaves.as_mut()).is_pending());
+    drop(leaves);
+    gate.open(0);
+    let answers = [ready(poll(leader)), ready(poll(stays.as_mut()))];
+    assert!(answers.iter().all(|answer| answer.is_ok()));
+    assert_eq!(Rc::strong_count(&value), 1 + answers.len());
+}
+
+#[test]
 fn the_first_leads_and_all_get_its_result() {
     let flight = Flight::<u32>::new();
     let gate = Gate::default();

@@ -1,9 +1,10 @@
 //! `Group`, step by step; ages and bounds of flights, on a clock that the test moves.
 
 use std::{
+    cell::Cell,
     collections::HashSet,
     future::pending,
-    hash::{BuildHasher, Hasher},
+    hash::{BuildHasher, Hash, Hasher},
     pin::pin,
     time::Duration,
 };
@@ -86,6 +87,7 @@ fn diagnostics_show_keys_and_how_many_joined() {
     }
     let mut keys = [None; 8];
     assert_eq!(group.keys(&mut keys), 3);
+    assert!(!group.is_empty());
     let keys: HashSet<_> = keys.into_iter().flatten().collect();
     assert_eq!(keys, HashSet::from([1, 2, 3]));
     assert_eq!(group.keys(&mut []), 3);
@@ -96,6 +98,36 @@ fn diagnostics_show_keys_and_how_many_joined() {
     assert!(format!("{group:?}").contains("running: 3"));
     drop(calls);
     assert!(group.is_empty());
+}
+
+/// Otherwise each call is held up by all flights under way, not by a sixteenth of them.
+#[test]
+fn a_key_is_looked_for_in_its_own_bucket_only() {
+    thread_local!(static COMPARED: Cell<usize> = const { Cell::new(0) });
+    #[derive(Eq)]
+    struct Compared(usize);
+    impl PartialEq for Compared {
+        fn eq(&self, other: &Self) -> bool {
+            COMPARED.set(COMPARED.get() + 1);
+            self.0 == other.0
+        }
+    }
+    impl Hash for Compared {
+        fn hash<H: Hasher>(&self, hasher: &mut H) {
+            self.0.hash(hasher);
+        }
+    }
+    const KEYS: usize = 160;
+    let group = Group::<Compared, u32>::new();
+    let mut calls: Vec<_> = (0..KEYS)
+        .map(|key| Box::pin(group.run(Compared(key), pending)))
+        .collect();
+    for call in &mut calls {
+        assert!(poll(call.as_mut()).is_pending());
+    }
+    assert_eq!(group.len(), KEYS);
+    let (compared, in_one_bucket) = (COMPARED.get(), KEYS * (KEYS - 1) / 2);
+    assert!(compared < in_one_bucket / 4, "{compared}");
 }
 
 #[test]
@@ -177,11 +209,14 @@ fn a_key_that_may_not_be_shared_is_remembered_for_a_while() {
     clock.advance(5);
     uncacheable(2);
     assert!(alone(1) && alone(2));
-    // Two places: the third takes that of the first.
+    // Two places: the third takes that of the first, the fourth that of the second.
+    clock.advance(1);
     uncacheable(3);
     assert!(!alone(1) && alone(2) && alone(3));
+    uncacheable(4);
+    assert!(!alone(2) && alone(3) && alone(4));
     clock.advance(10);
-    assert!(!alone(2) && !alone(3));
+    assert!(!alone(3) && !alone(4));
 }
 
 /// There is nothing to tell by when it would be forgotten.
@@ -215,6 +250,16 @@ fn a_flight_that_is_too_old_is_superseded() {
     assert_eq!(ready(poll(joined.as_mut())).unwrap().value, 1);
     new.open(2);
     assert_eq!(ready(poll(second.as_mut())).unwrap().value, 2);
+}
+
+#[test]
+fn without_a_clock_no_flight_is_too_old() {
+    let flight = Flight::<u32>::new();
+    let mut first = pin!(flight.run(pending));
+    assert!(poll(first.as_mut()).is_pending());
+    let mut second = pin!(flight.run(|| async { 2 }).max_age(Duration::ZERO));
+    assert!(poll(second.as_mut()).is_pending());
+    assert_eq!(flight.peek(), Some(1));
 }
 
 #[test]

@@ -93,7 +93,8 @@ fn a_value_is_dropped_once_and_can_be_taken() {
     drop(once);
     assert_eq!(drops.get(), 2);
     let from = Once::<Counted>::from(Counted(drops.clone()));
-    drop(from.into_inner());
+    assert!(from.is_set());
+    drop(from.into_inner().expect("it was given"));
     assert_eq!(drops.get(), 3);
     drop(Once::<Counted>::new());
     assert_eq!(drops.get(), 3);

@@ -1,7 +1,7 @@
 //! `Refresher`, step by step, on a clock that the test moves. The faults of credential caches in the
 //! field are tests here, each named after what went wrong.
 
-use std::{cell::RefCell, future::Future, pin::pin, time::Duration};
+use std::{cell::RefCell, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use ecluse_core::{
     Refresher,
@@ -78,9 +78,21 @@ fn a_failed_early_refresh_destroys_no_valid_value() {
     assert_eq!(value(now(cache.get(|| mint(1)))), 1);
     clock.advance(90);
     assert_eq!(value(now(cache.get(fails))), 1);
-    // Within the pause nobody tries again.
+    // Within the pause, which is half as long again by its jitter, nobody tries again.
     assert_eq!(value(now(cache.get(unneeded))), 1);
-    clock.advance(8);
+    clock.advance(7);
+    assert_eq!(value(now(cache.get(unneeded))), 1);
+    clock.advance(1);
+    assert_eq!(value(now(cache.get(|| mint(2)))), 2);
+}
+
+#[test]
+fn a_success_ends_the_pause_of_the_failure_before() {
+    let (clock, cache) = cache();
+    assert!(now(cache.get(fails)).is_err());
+    let first = cache.get(|| async { Ok(Minted::expires_in(1, Duration::from_millis(10))) });
+    assert_eq!(value(now(first)), 1);
+    clock.advance(6);
     assert_eq!(value(now(cache.get(|| mint(2)))), 2);
 }
 
@@ -238,6 +250,38 @@ fn a_follower_decides_by_the_clock_after_its_wait() {
 }
 
 #[test]
+fn a_follower_that_comes_too_late_tries_nothing_while_the_breaker_is_open() {
+    let (clock, cache) = cache();
+    let gate = Gate::default();
+    let mut leader = Box::pin(cache.get(|| async {
+        gate.passed().await;
+        mint(1).await
+    }));
+    assert!(poll(leader.as_mut()).is_pending());
+    let mut follower = Box::pin(cache.get(unneeded));
+    assert!(poll(follower.as_mut()).is_pending());
+    gate.open(0);
+    assert_eq!(value(ready(poll(leader.as_mut()))), 1);
+    clock.advance(100);
+    for _ in 0..3 {
+        assert_eq!(now(cache.get(fails)).unwrap_err(), NoValue::Failed("no"));
+    }
+    assert_eq!(ready(poll(follower.as_mut())).unwrap_err(), NoValue::Open);
+}
+
+#[test]
+fn a_value_that_was_replaced_is_not_kept() {
+    let clock = Hand::default();
+    let cache = Refresher::<Arc<()>, (), Hand>::new(clock.clone(), POLICY);
+    let mint = || async { Ok(Minted::expires_in(Arc::new(()), LIFE)) };
+    let first = now(cache.get(mint)).unwrap().value;
+    assert_eq!(Arc::strong_count(&first), 2);
+    clock.advance(90);
+    now(cache.get(mint)).unwrap();
+    assert_eq!(Arc::strong_count(&first), 1);
+}
+
+#[test]
 fn a_reader_clones_only_what_is_new() {
     let (clock, cache) = cache();
     let mut reader = Reader::new(&cache);
@@ -251,6 +295,7 @@ fn a_reader_clones_only_what_is_new() {
     assert_eq!(now(reader.get(unneeded)), Ok(&2));
     clock.advance(100);
     assert_eq!((reader.peek(), *reader.last().unwrap().value), (None, 2));
+    assert!(!cache.snapshot().valid);
     assert_eq!(reader.refresher().snapshot().successes, 2);
 }
 

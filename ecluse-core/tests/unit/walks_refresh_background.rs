@@ -309,6 +309,19 @@ fn a_follower_of_a_task_decides_by_the_clock_after_its_wait() {
 }
 
 #[test]
+fn who_spawned_a_task_and_comes_too_late_for_its_value_spawns_no_other() {
+    let place = Place::new();
+    let mut caller = Box::pin(place.get(|| mint(1)));
+    assert!(poll(caller.as_mut()).is_pending());
+    assert!(place.bench.run().is_ready());
+    place
+        .clock
+        .advance(u64::try_from(LIFE.as_millis()).unwrap());
+    assert_eq!(ready(poll(caller.as_mut())).unwrap_err(), NoValue::Expired);
+    assert_eq!(place.bench.asked(), 1);
+}
+
+#[test]
 fn a_mint_that_panics_in_its_task_is_told_to_those_who_wait() {
     let place = Place::new();
     let mut caller = Box::pin(place.get(|| async { panic!("in the mint") }));

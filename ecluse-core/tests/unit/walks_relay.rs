@@ -108,6 +108,7 @@ fn the_last_who_leaves_drops_what_is_half_done() {
     assert!(poll(two.as_mut()).is_pending());
     drop(one);
     assert_eq!(*log.borrow(), [0]);
+    assert!(relay.is_running());
     // Its turn to drive, never taken.
     drop(two);
     assert_eq!(*log.borrow(), [0, 99]);
