@@ -2,7 +2,8 @@
 //!
 //! The standard library has to be instrumented as well, or its locks look like races: it is built from its source, by a
 //! compiler that has it. The sanitizer's runtime comes with rustup's compilers, not with Debian's; of another compiler it
-//! will do if both are of the same LLVM.
+//! will do if both are of the same LLVM. With the runtime comes the linker: the system's finds what glibc warns of
+//! (`tmpnam`) in no library, if an archive that is linked whole asks for it.
 
 use crate::{
     soak::{self, SOAK},
@@ -12,7 +13,10 @@ use crate::{
     },
 };
 use anyhow::{Context, Result};
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The library's source, as rustup calls it.
 const SOURCE: &str = "rust-src";
@@ -93,6 +97,12 @@ fn plan() -> Result<Plan> {
     })
 }
 
+/// Where the compiler that brings this runtime has a linker for `cc`.
+fn linker_beside(runtime: &Path) -> Option<PathBuf> {
+    let dir = runtime.parent()?.parent()?.join("bin/gcc-ld");
+    dir.join("ld.lld").is_file().then_some(dir)
+}
+
 impl Plan {
     fn rustflags(&self) -> String {
         let mut flags = vec!["-Zsanitizer=thread".to_owned()];
@@ -101,6 +111,10 @@ impl Plan {
             flags.push("-Clink-arg=-Wl,--whole-archive".into());
             flags.push(format!("-Clink-arg={}", runtime.display()));
             flags.push("-Clink-arg=-Wl,--no-whole-archive".into());
+            if let Some(linker) = linker_beside(runtime) {
+                flags.push("-Clink-arg=-fuse-ld=lld".into());
+                flags.push(format!("-Clink-arg=-B{}", linker.display()));
+            }
         }
         flags.join("\u{1f}")
     }
@@ -184,5 +198,7 @@ mod tests {
         plan.runtime = Some("x.a".into());
         assert!(plan.rustflags().contains("-Zexternal-clangrt"));
         assert!(plan.rustflags().contains("-Clink-arg=x.a\u{1f}"));
+        // No linker beside it: the system's.
+        assert!(!plan.rustflags().contains("lld"));
     }
 }
