@@ -22,8 +22,9 @@
 //!   that its spawner is a child of is not zero, so that none above it is, either.
 //! - **C3** A closed scope's count does not rise: neither a child of its own nor a scope below that had
 //!   none gets in.
-//! - **C4** What is counted twice is no orphan: of scopes below one another whose futures were dropped
-//!   the topmost counts, unless a future that is still there waits above.
+//! - **C4** What is given up below a scope that is given up already, or that has a future, is no
+//!   orphan. The look is upward and at that moment: a crew has no way down to those that were orphans
+//!   before something begins, or is given up, above them.
 //! - **C5** Who is in has been counted all the way up. An entrant that is still on its way up after its
 //!   first lock hold, or has to turn back, counts as `rising` until it is in, or out again. While
 //!   nobody does, every scope that has a count is told; so an entrant may stop at the first that is

@@ -212,10 +212,12 @@ impl<L: Lock> SharedScope<L> {
         self.0.look(|hands| hands.is_closed())
     }
 
-    /// How many children of this tree nobody is bound to wait for: the [future](SharedScope::run) of
-    /// their scope was dropped while they ran, and no scope above it has a future that is still there.
-    /// Whoever [joins](SharedScope::joined) a scope above waits for them all the same. Counted as by
-    /// [`live`](SharedScope::live); they go off this count when they end.
+    /// How many children of this tree nobody was bound to wait for when they were given up: the
+    /// [future](SharedScope::run) of their scope was dropped while they ran, and no scope above it had
+    /// one. They go off this count when they end, or when another future of their scope begins (of a
+    /// scope above it: that one's own do, and not those below). Whoever
+    /// [joins](SharedScope::joined) a scope above waits for them all the same. Counted as by
+    /// [`live`](SharedScope::live).
     #[must_use]
     pub fn orphans(&self) -> usize {
         self.cx().tree.orphans()
