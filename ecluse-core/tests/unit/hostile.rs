@@ -508,3 +508,31 @@ fn a_panicking_hook_loses_nothing() {
         }
     });
 }
+
+/// A second panic is dropped, and what it was thrown with panics by that: the first goes on.
+#[cfg(feature = "std")]
+#[test]
+fn w05_a_payload_that_panics_as_it_is_dropped_ends_nothing() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a payload");
+        }
+    }
+    within(|| {
+        let slot = <Slot>::new();
+        let claim = slot.try_claim().unwrap();
+        let strikers = [
+            Striker::new(Callback::Wake, || panic!("the first")),
+            Striker::new(Callback::Wake, || std::panic::panic_any(Bomb)),
+        ];
+        let mut waits = strikers.map(|_| Box::pin(slot.released()));
+        for (wait, striker) in waits.iter_mut().zip(strikers) {
+            assert!(poll_with(wait.as_mut(), &striker.waker()).is_pending());
+        }
+        assert_eq!(panic_of(|| claim.release()), "the first");
+        for wait in &mut waits {
+            assert_eq!(ready(poll(wait.as_mut())), Outcome::Done);
+        }
+    });
+}

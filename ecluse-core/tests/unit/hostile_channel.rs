@@ -2,16 +2,21 @@
 //! item that is another's, and one in hand is not lost.
 
 use std::{
+    mem::ManuallyDrop,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::Poll,
 };
 
-use ecluse_core::{Channel, channel::Receiving};
+use ecluse_core::{
+    Channel,
+    channel::{Ended, Receiving},
+};
+use futures_core::FusedFuture;
 
 #[cfg(feature = "std")]
 use crate::kit::ready;
-use crate::kit::{Callback, Striker, poll, poll_with, within};
+use crate::kit::{Callback, Striker, panic_of, poll, poll_with, within};
 
 type Rendezvous = Channel<u8, 0>;
 
@@ -53,6 +58,51 @@ fn h01_an_item_that_was_taken_before_its_sender_waits_is_sent() {
         let channel: &'static Rendezvous = Box::leak(Box::new(Channel::new()));
         taken_by_the_waker(channel, || {});
         assert!(!channel.has_waiting_senders() && !channel.has_waiting_receivers());
+    });
+}
+
+/// A receiver's waker closes the channel before its sender waits; the sender's own waker panics as it
+/// is dropped. The item that had come back goes with the panic, and the channel is over.
+#[test]
+fn w02_an_item_that_came_back_before_its_sender_waits_goes_with_a_panic() {
+    within(|| {
+        let channel: &'static Channel<Arc<()>, 0> = Box::leak(Box::new(Channel::new()));
+        let closer = Striker::new(Callback::Wake, || {
+            assert!(channel.close());
+        });
+        let mut receiver = Box::pin(channel.receive());
+        assert!(poll_with(receiver.as_mut(), &closer.waker()).is_pending());
+        let striker = Striker::new(Callback::Drop, || panic!("the sender's waker"));
+        let waker = ManuallyDrop::new(striker.waker());
+        let item = Arc::new(());
+        let mut sending = Box::pin(channel.send(item.clone()));
+        let text = panic_of(|| poll_with(sending.as_mut(), &waker));
+        assert_eq!(text, "the sender's waker");
+        assert!(sending.is_terminated());
+        assert_eq!(Arc::strong_count(&item), 1);
+        assert_eq!(poll(receiver.as_mut()), Poll::Ready(Err(Ended)));
+        drop(sending);
+        assert_eq!((closer.acted(), striker.acted()), (1, 1));
+    });
+}
+
+/// An item comes as a receiver that found none clones its waker, whose drop panics then: it was not
+/// given, and is there for the next.
+#[test]
+fn w02_an_item_that_comes_as_a_receiver_looks_outlives_a_panic() {
+    within(|| {
+        let channel: &'static Channel<u8, 1> = Box::leak(Box::new(Channel::new()));
+        let striker = Striker::at_each(|at| match at {
+            Callback::Clone => channel.try_send(1).expect("room"),
+            _ => panic!("the receiver's waker"),
+        });
+        let waker = ManuallyDrop::new(striker.waker());
+        let mut receiver = Box::pin(channel.receive());
+        let text = panic_of(|| poll_with(receiver.as_mut(), &waker));
+        assert_eq!(text, "the receiver's waker");
+        assert!(receiver.is_terminated());
+        assert_eq!(channel.try_receive(), Ok(1));
+        assert!(!channel.is_full());
     });
 }
 

@@ -1,7 +1,7 @@
 //! Foreign code that strikes a flight or a group: wakers that come back into it, and panics of
 //! clones, wakers and keys. Afterwards nobody is kept waiting and nothing is left.
 
-use std::{future::pending, pin::pin, time::Duration};
+use std::{future::pending, pin::pin, sync::Mutex, time::Duration};
 
 use ecluse_core::{DefaultLock, Flight, Group, flight::Promote};
 
@@ -253,6 +253,24 @@ fn walk(group: &Group<u8, u32>, striker: &'static Striker) {
             }
         }
     }
+}
+
+/// The leader is lost while a follower's new waker is cloned: it leads in that poll.
+#[test]
+fn a_follower_that_comes_to_lead_while_it_looks_leads_at_once() {
+    within(|| {
+        let flight: &'static Flight<u32> = Box::leak(Box::new(Flight::new()));
+        let mut leader = Box::pin(flight.run(pending));
+        assert!(poll(leader.as_mut()).is_pending());
+        let mut follower = Box::pin(flight.run(|| async { 7 }));
+        assert!(poll(follower.as_mut()).is_pending());
+        let leader = Mutex::new(Some(leader));
+        let striker = Striker::new(Callback::Clone, move || *leader.lock().unwrap() = None);
+        let answer = ready(poll_with(follower.as_mut(), &striker.waker())).unwrap();
+        assert_eq!((answer.value, answer.led()), (7, true));
+        assert_eq!((striker.acted(), striker.live()), (1, 0));
+        assert!(!flight.is_running());
+    });
 }
 
 /// Every call from inside of a waker.

@@ -7,11 +7,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use ecluse_core::{FlushTable, cancel::Kind};
+use ecluse_core::{FlushTable, cancel::Kind, flush::Unanswered};
 
-use crate::kit::{Callback, Striker, poll, poll_with, within};
+use crate::kit::{Callback, Striker, poll, poll_with, ready, within};
 #[cfg(feature = "std")]
-use crate::kit::{Wakes, panic_of, ready};
+use crate::kit::{Wakes, panic_of};
 
 type Table = FlushTable<u16, 16>;
 
@@ -181,6 +181,41 @@ fn w01_a_request_that_goes_while_it_is_told_leaves_its_place_last() {
         assert!(!next.is_flushed() && next.cx().check().is_ok());
         drop(next);
         assert!(table.is_empty());
+    });
+}
+
+/// One reply gives two flushes their turns: the waker of the first drops the other, or flushes it, which
+/// may not have been woken yet.
+#[test]
+fn w01_a_flush_that_goes_as_another_is_woken_beside_it() {
+    within(|| {
+        for drops in [true, false] {
+            let table: &'static Table = Box::leak(Box::new(Table::new()));
+            let request = table.begin(1).unwrap();
+            let mut replying = Box::pin(table.flush_as(2, 1).unwrap());
+            let mut next = Box::pin(table.flush_as(3, 1).unwrap());
+            drop(request);
+            let reply = ready(poll(replying.as_mut())).unwrap();
+            let mut last = Box::pin(table.flush_as(4, 2).unwrap());
+            assert!(poll(last.as_mut()).is_pending());
+            let last = Arc::new(Mutex::new(Some(last)));
+            let theirs = last.clone();
+            let striker = Striker::new(Callback::Wake, move || {
+                if drops {
+                    *theirs.lock().unwrap() = None;
+                } else {
+                    assert!(table.cancel(4));
+                }
+            });
+            assert!(poll_with(next.as_mut(), &striker.waker()).is_pending());
+            reply.sent();
+            assert_eq!((striker.acted(), striker.live()), (1, 0));
+            ready(poll(next.as_mut())).unwrap().sent();
+            if let Some(mut last) = last.lock().unwrap().take() {
+                assert_eq!(ready(poll(last.as_mut())).unwrap_err(), Unanswered::Flushed);
+            }
+            assert!(table.is_empty());
+        }
     });
 }
 

@@ -221,35 +221,53 @@ fn a_panic_in_a_clone_loses_no_value() {
     get(&cache, 3);
 }
 
+/// Two tries within one pause, by one who had looked before the first began.
 #[test]
-fn two_that_find_a_value_due_at_once_do_not_wait_for_each_other() {
+fn who_finds_that_another_has_failed_meanwhile_tries_no_more() {
     let (clock, cache) = cache();
     get(&cache, 1);
     clock.0.advance(95);
-    let gate = Gate::default();
-    let slow = Rc::new(RefCell::new(Some(Box::pin({
-        let (cache, gate) = (cache.clone(), gate.clone());
-        async move {
-            let make = || async {
-                gate.passed().await;
-                mint(2).await
-            };
-            cache.get(make).await.unwrap().value.0
-        }
-    }))));
-    let other = slow.clone();
-    // The second has looked, and found nobody at it, when the first begins.
-    strike_at(At::Clock, move || {
-        strike_at(At::Clock, move || {
+    let other = cache.clone();
+    // What it has found is dropped before it leads.
+    strike_at(At::Drop(1), move || {
+        let failed = now(other.get(|| async { Err("no") }));
+        assert_eq!(failed.unwrap().value.0, 1);
+    });
+    assert_eq!(now(cache.get(unneeded)).unwrap().value.0, 1);
+    assert!(struck());
+    assert_eq!(cache.snapshot().failures, 1);
+}
+
+#[test]
+fn two_that_find_a_value_due_at_once_do_not_wait_for_each_other() {
+    // The first begins before the second has looked; or after that has found nobody at it, and drops
+    // what it saw.
+    for at in [At::Clock, At::Drop(1)] {
+        let (clock, cache) = cache();
+        get(&cache, 1);
+        clock.0.advance(95);
+        let gate = Gate::default();
+        let slow = Rc::new(RefCell::new(Some(Box::pin({
+            let (cache, gate) = (cache.clone(), gate.clone());
+            async move {
+                let make = || async {
+                    gate.passed().await;
+                    mint(2).await
+                };
+                cache.get(make).await.unwrap().value.0
+            }
+        }))));
+        let other = slow.clone();
+        strike_at(at, move || {
             let mut first = other.borrow_mut().take().unwrap();
             assert!(poll(first.as_mut()).is_pending());
             other.replace(Some(first));
         });
-    });
-    let second = now(cache.get(unneeded)).unwrap();
-    assert_eq!(second.value.0, 1);
-    assert!(struck());
-    gate.open(0);
-    let mut first = pin!(slow.borrow_mut().take().unwrap());
-    assert_eq!(ready(poll(first.as_mut())), 2);
+        let second = now(cache.get(unneeded)).unwrap();
+        assert_eq!(second.value.0, 1);
+        assert!(struck());
+        gate.open(0);
+        let mut first = pin!(slow.borrow_mut().take().unwrap());
+        assert_eq!(ready(poll(first.as_mut())), 2);
+    }
 }

@@ -301,6 +301,30 @@ fn j02_an_outer_cancel_meanwhile_cleans_up_both_and_comes_out() {
     assert_eq!(root.attached(), 0);
 }
 
+/// A child that knows of the cancel is not asked again because its sibling fails by it.
+#[test]
+fn j02_a_child_that_cleans_up_is_polled_once_at_a_time() {
+    let root = <Root>::new();
+    let polls = Cell::new(0);
+    let mut both = pin!(root.cx().concurrently(
+        async |_: Cx<'_>| {
+            poll_fn(|_| {
+                polls.set(polls.get() + 1);
+                Poll::<Ended>::Pending
+            })
+            .await
+        },
+        async |cx: Cx<'_>| {
+            let _ = cx.guard(pending::<()>()).await;
+            Ended::<()>::Err(Fault::Own(1))
+        },
+    ));
+    assert!(poll(both.as_mut()).is_pending());
+    assert!(root.cancel(code(7)));
+    assert!(poll(both.as_mut()).is_pending());
+    assert_eq!(polls.get(), 2);
+}
+
 #[test]
 fn j02_children_that_finish_in_spite_of_it_give_their_values() {
     let root = <Root>::new();

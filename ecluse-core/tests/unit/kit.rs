@@ -147,12 +147,12 @@ impl Callback {
     pub(crate) const ALL: [Self; 4] = [Self::Wake, Self::WakeByRef, Self::Clone, Self::Drop];
 }
 
-/// A waker that does `act` in one of its callbacks, each time, unless it is at it already.
+/// A waker that does `act` in one of its callbacks, or in each, every time, unless it is at it already.
 ///
 /// It is leaked, so a waker that is dropped once too often is a wrong count, not a crash.
 pub(crate) struct Striker {
-    at: Callback,
-    act: Box<dyn Fn() + Send + Sync>,
+    at: Option<Callback>,
+    act: Box<dyn Fn(Callback) + Send + Sync>,
     acting: AtomicBool,
     acted: AtomicUsize,
     born: AtomicUsize,
@@ -161,6 +161,15 @@ pub(crate) struct Striker {
 
 impl Striker {
     pub(crate) fn new(at: Callback, act: impl Fn() + Send + Sync + 'static) -> &'static Self {
+        Self::with(Some(at), move |_| act())
+    }
+
+    /// One that acts in each of its callbacks.
+    pub(crate) fn at_each(act: impl Fn(Callback) + Send + Sync + 'static) -> &'static Self {
+        Self::with(None, act)
+    }
+
+    fn with(at: Option<Callback>, act: impl Fn(Callback) + Send + Sync + 'static) -> &'static Self {
         Box::leak(Box::new(Self {
             at,
             act: Box::new(act),
@@ -193,7 +202,7 @@ impl Striker {
     }
 
     fn called(&self, callback: Callback) {
-        if callback == self.at && !self.acting.swap(true, Ordering::SeqCst) {
+        if self.at.is_none_or(|at| at == callback) && !self.acting.swap(true, Ordering::SeqCst) {
             self.acted.fetch_add(1, Ordering::SeqCst);
             struct Over<'a>(&'a AtomicBool);
             impl Drop for Over<'_> {
@@ -202,7 +211,7 @@ impl Striker {
                 }
             }
             let _over = Over(&self.acting);
-            (self.act)();
+            (self.act)(callback);
         }
     }
 }

@@ -236,6 +236,23 @@ fn barging_under_an_observer_leaves_no_flag() {
     assert!(!slot.is_claimed() && !slot.has_waiters());
 }
 
+/// An observer is told that the grant was taken back by who claimed at once.
+#[test]
+fn barging_at_once_under_an_observer_takes_an_unobserved_grant() {
+    let slot = Slot::<Barging, DefaultLock, History>::with_observer(History::default());
+    let claim = slot.try_claim().unwrap();
+    let mut wait = pin!(slot.claim());
+    assert!(poll(wait.as_mut()).is_pending());
+    claim.release();
+    let claim = slot.try_claim().unwrap();
+    assert_eq!(slot.try_claim().unwrap_err(), Refused::Busy);
+    let events = slot.observer().entries();
+    assert_eq!(events[3..], ["3 Granted", "4 Revoked", "5 Claimed"]);
+    claim.release();
+    drop(ready(poll(wait.as_mut())));
+    assert!(!slot.is_claimed());
+}
+
 #[test]
 fn barging_does_not_take_an_observed_grant() {
     let slot = Slot::<Barging>::new();

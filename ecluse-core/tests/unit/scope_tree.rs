@@ -342,6 +342,31 @@ fn a_forgotten_child_of_a_live_parent_is_told() {
     assert_eq!(wakes.count(), 1);
 }
 
+/// What is forgotten below one root, or left to be done there, would be looked for in the other.
+#[test]
+fn roots_that_change_places_are_not_mistaken_for_each_other() {
+    within(|| {
+        let (wakes, waker) = Wakes::new();
+        let (mut one, mut other) = (<Root>::new().named("one"), <Root>::new().named("other"));
+        {
+            let child = Box::pin(one.cx().child());
+            let mut wait = Box::pin(child.as_ref().enter().cancelled());
+            assert!(poll_with(wait.as_mut(), &waker).is_pending());
+            core::mem::forget(wait);
+            core::mem::forget(child);
+        }
+        assert!(one.cx().cancel_deferred(code(1)));
+        core::mem::swap(&mut one, &mut other);
+        assert_eq!((one.cx().name(), other.cx().name()), ("other", "one"));
+        assert!(poll(pin!(one.tend(std::future::pending::<()>()))).is_pending());
+        assert_eq!(wakes.count(), 0, "it is not that one's");
+        assert!(poll(pin!(other.tend(std::future::pending::<()>()))).is_pending());
+        assert_eq!(wakes.count(), 1);
+        assert_eq!(other.tree().to_string().lines().count(), 2);
+        assert_eq!(one.tree().to_string(), "other: running\n");
+    });
+}
+
 #[test]
 fn a_deferred_cancel_flags_at_once_and_is_carried_out_by_the_carrier() {
     let root = <Root>::new();

@@ -175,6 +175,11 @@ fn j08_of_two_runs_of_a_scope_the_other_waits() {
     assert_eq!(scope.orphans(), 0);
     drop(second);
     assert_eq!(scope.orphans(), 1);
+    // So does one that begins later.
+    let third = scope.clone().run(|_| pending::<()>());
+    assert_eq!(scope.orphans(), 0);
+    drop(third);
+    assert_eq!(scope.orphans(), 1);
     bench.round();
     assert_eq!(scope.orphans(), 0);
 }

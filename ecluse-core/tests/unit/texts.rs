@@ -96,6 +96,9 @@ fn every_reason_says_which_it_is() {
         Stopped::Failed("no disk"),
         Stopped::Cancelled(own.unwrap_err()),
     ]);
+    let stopped = Stopped::<NotInit<Closed>>::Cancelled(own.unwrap_err());
+    assert!(stopped.source().is_some());
+    assert!(Stopped::Failed(NotInit::Failed(Closed)).source().is_some());
     assert_eq!(
         inherited.unwrap_err().to_string(),
         "cancelled: an outer scope: a limit was reached"

@@ -152,10 +152,11 @@ walks! {
             for number in 0..3 {
                 yard.sent(round * 3 + number);
             }
-            assert!(yard.channel.is_full());
+            assert!(yard.channel.is_full() && !yard.channel.is_empty());
             let full = yard.channel.try_send(yard.item(99));
             assert!(matches!(full, Err(TrySendError::Full(item)) if item.number() == 99));
             let (mut a, mut b) = (yard.sending(100), yard.sending(101));
+            assert!(yard.channel.has_waiting_senders());
             assert_eq!(yard.received(), round * 3);
             // Its room goes to the one that has waited longest; a newcomer does not overtake it.
             assert!(yard.channel.try_send(yard.item(99)).is_err());
@@ -175,6 +176,7 @@ walks! {
         let (mut a, mut b, mut c) = (yard.receiving("a"), yard.receiving("b"), yard.receiving("c"));
         yard.sent(1);
         yard.sent(2);
+        assert!(yard.channel.has_waiting_receivers());
         // Both cells have items that were granted, and not observed: there is no room.
         assert_eq!(yard.channel.len(), 0);
         assert!(yard.channel.is_full());
@@ -196,6 +198,7 @@ walks! {
         assert!(ready(poll(first.as_mut())).is_ok());
         // Room is not enough.
         assert!(poll(second.as_mut()).is_pending());
+        assert!(yard.channel.has_waiting_senders());
         assert_eq!(yard.received(), 2);
         assert!(ready(poll(second.as_mut())).is_ok());
         yard.empty();

@@ -210,6 +210,22 @@ fn a_body_that_asks_for_its_own_flight_is_told_so() {
     assert_eq!(answer.value, Err(NoAnswer::Recursive));
 }
 
+/// An executor's interrupt may come within a body's poll: its tasks would be refused at random.
+#[cfg(not(feature = "std"))]
+#[test]
+fn another_task_that_asks_in_the_middle_of_a_bodys_poll_joins() {
+    let flight = Flight::<u32>::new();
+    let [task, other] = [Wakes::new().1, Wakes::new().1];
+    let mut joins = pin!(flight.run(pending));
+    let joined: &mut Pin<&mut _> = &mut joins;
+    let mut leader = pin!(flight.run(|| async {
+        assert!(poll_with(joined.as_mut(), &other).is_pending());
+        3
+    }));
+    assert!(ready(poll_with(leader.as_mut(), &task)).unwrap().led());
+    assert_eq!(ready(poll_with(joins, &other)).unwrap().value, 3);
+}
+
 #[test]
 fn two_calls_joined_in_one_task_are_no_recursion() {
     let flight = Flight::<u32>::new();
@@ -223,10 +239,8 @@ fn two_calls_joined_in_one_task_are_no_recursion() {
     assert!(poll_with(two.as_mut(), waker).is_pending());
     gate.open(4);
     assert!(ready(poll_with(one.as_mut(), waker)).unwrap().led());
-    assert_eq!(
-        ready(poll_with(two.as_mut(), waker)).unwrap().part,
-        Part::Joined
-    );
+    let joined = ready(poll_with(two.as_mut(), waker)).unwrap();
+    assert_eq!((joined.part, joined.led()), (Part::Joined, false));
 }
 
 #[test]
@@ -282,11 +296,16 @@ fn a_forgotten_flight_serves_those_who_joined_and_nobody_else() {
     assert!(poll(joined.as_mut()).is_pending());
     assert!(flight.forget());
     assert!(!flight.forget());
+    // Who has joined leads no other, though nobody leads any more.
+    let (wakes, waker) = Wakes::new();
+    assert!(poll_with(joined.as_mut(), &waker).is_pending());
+    assert!(!flight.is_running());
     let mut second = pin!(flight.run(|| new.passed()));
     assert!(poll(second.as_mut()).is_pending());
     // The old one ends, and does not remove the new one.
     old.open(1);
     assert_eq!(ready(poll(first.as_mut())).unwrap().value, 1);
+    assert_eq!(wakes.count(), 1);
     assert_eq!(ready(poll(joined.as_mut())).unwrap().value, 1);
     assert!(flight.is_running());
     new.open(2);

@@ -41,6 +41,7 @@ fn t01_a_request_is_registered_and_its_reply_sent() {
     let (table, wire) = (Table::<8>::new(), Wire::default());
     let request = table.begin(1).unwrap();
     assert_eq!((table.len(), request.is_flushed()), (1, false));
+    assert!(!table.is_empty() && !table.is_ended());
     assert!(request.cx().check().is_ok());
     wire.send(request.reply().unwrap(), "R1");
     assert!(table.is_empty());
@@ -604,6 +605,8 @@ fn t05_a_tag_stays_in_use_until_its_flushes_may_be_answered() {
     assert!(in_use());
     answer.sent();
     assert!(in_use(), "the third's turn, which it has not seen");
+    // One that goes is not waited for.
+    drop(table.flush_as(4, 1).unwrap());
     let answer = ready(poll(third.as_mut())).unwrap();
     assert!(!in_use());
     answer.sent();

@@ -353,10 +353,11 @@ fn w03_a_draining_cohort_and_the_next_hold_do_not_meet() {
     });
 }
 
-/// O1: numbered without gaps; each step has its event.
+/// O1: numbered without gaps; each step has its event. One that is borrowed sees the same.
 #[test]
 fn an_observer_sees_the_history() {
-    let line = Line::<DefaultLock, History>::with_observer(History::default());
+    let history = History::default();
+    let line = Line::<DefaultLock, &History>::with_observer(&history);
     let token = line.try_acquire_token().success().unwrap();
     let [mut a, mut b] = [(); 2].map(|()| match line.try_acquire_token() {
         AcquireOutcome::Failure(wait) => Box::pin(wait),
@@ -373,7 +374,7 @@ fn an_observer_sees_the_history() {
     );
     line.close();
     assert_eq!(
-        line.observer().entries(),
+        history.entries(),
         [
             "0 Claimed",
             "1 Enlisted",

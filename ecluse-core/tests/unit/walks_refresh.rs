@@ -1,16 +1,24 @@
 //! `Refresher`, step by step, on a clock that the test moves. The faults of credential caches in the
 //! field are tests here, each named after what went wrong.
 
-use std::{cell::RefCell, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    future::Future,
+    pin::pin,
+    sync::{Arc, Barrier},
+    thread,
+    time::Duration,
+};
 
 use ecluse_core::{
     Refresher,
     refresh::{Breaker, Current, Minted, NoValue, Policy, Reader, Step},
+    runtime::Clock,
 };
 
 use crate::{
     clock::Hand,
-    kit::{Wakes, poll, poll_with, ready},
+    kit::{Wakes, poll, poll_with, ready, within},
     walks_flight::Gate,
 };
 
@@ -109,6 +117,28 @@ fn early_failures_are_no_further_apart_than_the_longest_pause_with_its_jitter() 
         assert_eq!(cache.snapshot().failures, failures);
         clock.advance(30);
     }
+}
+
+/// The holders of like values would all refresh them at once.
+#[test]
+fn like_values_are_due_at_moments_of_their_own() {
+    let (clock, second, life) = (Hand::default(), 1000, 3_600_000);
+    let policy = Policy::new().early(Duration::from_secs(1));
+    let cache = Cache::new(clock.clone(), policy);
+    let mut leads = std::collections::BTreeSet::new();
+    for _ in 0..8 {
+        let got = cache.get(|| async { Ok(Minted::expires_in(1, Duration::from_millis(life))) });
+        assert_eq!(value(now(got)), 1);
+        let (snapshot, began) = (cache.snapshot(), clock.now());
+        assert_eq!(snapshot.minted, Some(began));
+        assert_eq!(snapshot.expires, Some(began + life));
+        let due = snapshot.refreshes.unwrap();
+        assert!((began..=began + life - second).contains(&due));
+        leads.insert(began + life - due);
+        clock.advance(life);
+    }
+    // In milliseconds; few may be alike by chance.
+    assert!(leads.len() >= 5, "{leads:?}");
 }
 
 #[test]
@@ -279,6 +309,47 @@ fn a_value_that_was_replaced_is_not_kept() {
     clock.advance(90);
     now(cache.get(mint)).unwrap();
     assert_eq!(Arc::strong_count(&first), 1);
+}
+
+/// A value is read by several threads at once, none of which is forgotten, or counted for another: a
+/// later value would wait for a reader that has left.
+#[test]
+fn readers_of_several_threads_hold_up_no_later_value() {
+    struct Stopped;
+    impl Clock for Stopped {
+        type Instant = u64;
+        fn now(&self) -> u64 {
+            0
+        }
+        fn after(&self, from: u64, _: Duration) -> u64 {
+            from
+        }
+    }
+    const TIMES: usize = if cfg!(miri) { 10 } else { 100_000 };
+    within(|| {
+        let cache = Refresher::<u32, &'static str, Stopped>::new(Stopped, POLICY);
+        for round in 0..4 {
+            // Twice: the second goes to where the readers of the round before were.
+            for number in [2 * round, 2 * round + 1] {
+                let got = now(cache.get(async || Ok(Minted::for_ever(number)))).unwrap();
+                assert_eq!(got.value, number);
+                if number % 2 == 1 {
+                    let start = Barrier::new(2);
+                    thread::scope(|scope| {
+                        for _ in 0..2 {
+                            scope.spawn(|| {
+                                start.wait();
+                                for _ in 0..TIMES {
+                                    assert_eq!(value(now(cache.get(unneeded))), number);
+                                }
+                            });
+                        }
+                    });
+                }
+                assert!(cache.invalidate(got.version));
+            }
+        }
+    });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{pin::pin, task::Poll};
 
-use ecluse_core::{Closed, Handoff, Outcome, Refused, Slot, observe::EventKind};
+use ecluse_core::{Closed, Handoff, Local, Outcome, Refused, Slot, observe::EventKind};
 use futures_core::FusedFuture;
 
 use crate::kit::{Diary, History, Wakes, panic_of, poll, poll_with, ready, within};
@@ -44,6 +44,26 @@ fn c06_an_orphan_goes_to_the_first_waiter_and_to_nobody_else() {
         assert_eq!(claim.inherited(), Some(Outcome::Done));
         claim.release();
         assert!(!slot.is_claimed());
+    });
+}
+
+/// Without a lock and without atomic instructions it is as much one claim, and as much handed on.
+#[test]
+fn c06_an_orphan_of_one_thread_goes_to_the_first_waiter() {
+    within(|| {
+        let slot = Slot::<Handoff, Local>::new();
+        let claim = slot.try_claim().unwrap();
+        assert_eq!(slot.try_claim().unwrap_err(), Refused::Busy);
+        let mut wait = pin!(slot.claim());
+        let (wakes, waker) = Wakes::new();
+        assert!(poll_with(wait.as_mut(), &waker).is_pending());
+        drop(claim);
+        assert_eq!((wakes.count(), slot.is_claimed()), (1, true));
+        assert_eq!(slot.try_claim().unwrap_err(), Refused::Busy);
+        let claim = ready(poll(wait.as_mut())).unwrap();
+        assert_eq!(claim.inherited(), Some(ABANDONED));
+        claim.release();
+        assert!(!slot.is_claimed() && !slot.has_waiters());
     });
 }
 
