@@ -32,7 +32,7 @@
 //! | `scope` | `Root`, `Scope`, the carrier of deferred cancels |
 //! | `shared` | `SharedScope`: what tasks share that are spawned |
 //! | `keep` | where those lie: behind an `Arc` (feature `alloc`), or in a `ScopePlace` in a `static` |
-//! | `crew` | the count of spawned children, under the tree's lock; invariants C1 to C4 |
+//! | `crew` | the count of spawned children, under the tree's lock; invariants C1 to C5 |
 //! | `spawn` | spawning into a scope, joining it |
 //! | `run` | a body with a scope that spawns |
 //! | `shutdown` | told, waited for, forced, counted |

@@ -1,10 +1,28 @@
 //! Grants that are taken back: by hand, and by whoever comes first.
 
-use std::{pin::pin, sync::Mutex};
+use std::{
+    pin::{Pin, pin},
+    sync::Mutex,
+};
 
-use ecluse_core::{Barging, Closed, DefaultLock, Outcome, Refused, Revocable, Slot};
+use ecluse_core::{
+    Barging, Closed, DefaultLock, Outcome, Refused, Revocable, Slot,
+    claim::{Claiming, Policy},
+    observe::Observer,
+};
 
 use crate::kit::{Callback, Diary, History, Striker, Wakes, poll, poll_with, ready, within};
+
+/// A wait to which the slot is granted, and which has not seen it.
+fn granted<P: Policy, O: Observer>(
+    slot: &Slot<P, DefaultLock, O>,
+) -> Pin<Box<Claiming<&Slot<P, DefaultLock, O>>>> {
+    let claim = slot.try_claim().unwrap();
+    let mut wait = Box::pin(slot.claim());
+    assert!(poll(wait.as_mut()).is_pending());
+    claim.release();
+    wait
+}
 
 #[test]
 fn c10_an_unobserved_grant_goes_to_the_next_and_its_waiter_to_the_front() {
@@ -62,10 +80,8 @@ fn c10_a_waiter_that_is_revoked_while_it_looks_queues_again() {
 #[test]
 fn with_nobody_queued_there_is_no_one_to_revoke_for() {
     let slot = Slot::<Revocable>::new();
-    let claim = slot.try_claim().unwrap();
-    let (mut wait, mut observer) = (pin!(slot.claim()), pin!(slot.released()));
-    assert!(poll(wait.as_mut()).is_pending());
-    claim.release();
+    let mut wait = granted(&slot);
+    let mut observer = pin!(slot.released());
     assert!(poll(observer.as_mut()).is_pending());
     // An observer wants no claim.
     assert!(!slot.revoke_unobserved());
@@ -205,10 +221,7 @@ fn whoever_barges_takes_an_unobserved_grant() {
 #[test]
 fn barging_with_nobody_else_queued_leaves_no_flag() {
     let slot = Slot::<Barging>::new();
-    let claim = slot.try_claim().unwrap();
-    let mut wait = pin!(slot.claim());
-    assert!(poll(wait.as_mut()).is_pending());
-    claim.release();
+    let mut wait = granted(&slot);
     let mut own = pin!(slot.claim());
     let claim = ready(poll(own.as_mut())).unwrap();
     assert!(slot.is_claimed() && !slot.has_waiters());
@@ -224,10 +237,7 @@ fn barging_with_nobody_else_queued_leaves_no_flag() {
 #[test]
 fn barging_under_an_observer_leaves_no_flag() {
     let slot = Slot::<Barging, DefaultLock, History>::with_observer(History::default());
-    let claim = slot.try_claim().unwrap();
-    let mut wait = pin!(slot.claim());
-    assert!(poll(wait.as_mut()).is_pending());
-    claim.release();
+    let mut wait = granted(&slot);
     let mut own = pin!(slot.claim());
     let claim = ready(poll(own.as_mut())).unwrap();
     assert!(slot.is_claimed() && !slot.has_waiters());
@@ -240,10 +250,7 @@ fn barging_under_an_observer_leaves_no_flag() {
 #[test]
 fn barging_at_once_under_an_observer_takes_an_unobserved_grant() {
     let slot = Slot::<Barging, DefaultLock, History>::with_observer(History::default());
-    let claim = slot.try_claim().unwrap();
-    let mut wait = pin!(slot.claim());
-    assert!(poll(wait.as_mut()).is_pending());
-    claim.release();
+    let mut wait = granted(&slot);
     let claim = slot.try_claim().unwrap();
     assert_eq!(slot.try_claim().unwrap_err(), Refused::Busy);
     let events = slot.observer().entries();
@@ -256,10 +263,7 @@ fn barging_at_once_under_an_observer_takes_an_unobserved_grant() {
 #[test]
 fn barging_does_not_take_an_observed_grant() {
     let slot = Slot::<Barging>::new();
-    let claim = slot.try_claim().unwrap();
-    let mut wait = pin!(slot.claim());
-    assert!(poll(wait.as_mut()).is_pending());
-    claim.release();
+    let mut wait = granted(&slot);
     let claim = ready(poll(wait.as_mut())).unwrap();
     assert_eq!(slot.try_claim().unwrap_err(), Refused::Busy);
     let mut other = pin!(slot.claim());

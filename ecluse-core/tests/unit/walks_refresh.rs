@@ -4,7 +4,7 @@
 use std::{
     cell::RefCell,
     future::Future,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, Barrier},
     thread,
     time::Duration,
@@ -56,6 +56,29 @@ pub(crate) async fn unneeded() -> Result<Minted<u32>, &'static str> {
 
 pub(crate) fn value<E: std::fmt::Debug>(got: Result<Current<u32>, E>) -> u32 {
     got.unwrap().value
+}
+
+type Got = Result<Current<u32>, NoValue<&'static str>>;
+
+/// One that waits for a mint of 1, which has ended meanwhile; and what its leader got.
+fn follower<'c, M, F>(
+    cache: &'c Cache,
+    make: M,
+) -> (Current<u32>, Pin<Box<impl Future<Output = Got> + 'c>>)
+where
+    M: FnOnce() -> F + 'c,
+    F: Future<Output = Result<Minted<u32>, &'static str>> + 'c,
+{
+    let gate = Gate::default();
+    let mut leader = Box::pin(cache.get(|| async {
+        gate.passed().await;
+        mint(1).await
+    }));
+    assert!(poll(leader.as_mut()).is_pending());
+    let mut follower = Box::pin(cache.get(make));
+    assert!(poll(follower.as_mut()).is_pending());
+    gate.open(0);
+    (ready(poll(leader.as_mut())).unwrap(), follower)
 }
 
 #[test]
@@ -264,16 +287,8 @@ fn a_value_without_an_expiry_is_never_refreshed() {
 #[test]
 fn a_follower_decides_by_the_clock_after_its_wait() {
     let (clock, cache) = cache();
-    let gate = Gate::default();
-    let mut leader = Box::pin(cache.get(|| async {
-        gate.passed().await;
-        mint(1).await
-    }));
-    assert!(poll(leader.as_mut()).is_pending());
-    let mut follower = Box::pin(cache.get(|| mint(2)));
-    assert!(poll(follower.as_mut()).is_pending());
-    gate.open(0);
-    assert_eq!(value(ready(poll(leader.as_mut()))), 1);
+    let (first, mut follower) = follower(&cache, || mint(2));
+    assert_eq!(first.value, 1);
     // It is polled so late that what it waited for has expired.
     clock.advance(100);
     assert_eq!(value(ready(poll(follower.as_mut()))), 2);
@@ -282,16 +297,8 @@ fn a_follower_decides_by_the_clock_after_its_wait() {
 #[test]
 fn a_follower_that_comes_too_late_tries_nothing_while_the_breaker_is_open() {
     let (clock, cache) = cache();
-    let gate = Gate::default();
-    let mut leader = Box::pin(cache.get(|| async {
-        gate.passed().await;
-        mint(1).await
-    }));
-    assert!(poll(leader.as_mut()).is_pending());
-    let mut follower = Box::pin(cache.get(unneeded));
-    assert!(poll(follower.as_mut()).is_pending());
-    gate.open(0);
-    assert_eq!(value(ready(poll(leader.as_mut()))), 1);
+    let (first, mut follower) = follower(&cache, unneeded);
+    assert_eq!(first.value, 1);
     clock.advance(100);
     for _ in 0..3 {
         assert_eq!(now(cache.get(fails)).unwrap_err(), NoValue::Failed("no"));
@@ -394,16 +401,7 @@ fn a_mint_that_asks_for_its_own_value_is_told_so() {
 #[test]
 fn a_refused_value_is_not_given_to_a_late_follower() {
     let (_, cache) = cache();
-    let gate = Gate::default();
-    let mut leader = Box::pin(cache.get(|| async {
-        gate.passed().await;
-        mint(1).await
-    }));
-    assert!(poll(leader.as_mut()).is_pending());
-    let mut follower = Box::pin(cache.get(|| mint(2)));
-    assert!(poll(follower.as_mut()).is_pending());
-    gate.open(0);
-    let first = ready(poll(leader.as_mut())).unwrap();
+    let (first, mut follower) = follower(&cache, || mint(2));
     assert!(cache.invalidate(first.version));
     assert_eq!(value(ready(poll(follower.as_mut()))), 2);
 }
