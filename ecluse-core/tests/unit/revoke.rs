@@ -13,10 +13,10 @@ use ecluse_core::{
 
 use crate::kit::{Callback, Diary, History, Striker, Wakes, poll, poll_with, ready, within};
 
+type Waiting<'s, P, O> = Pin<Box<Claiming<&'s Slot<P, DefaultLock, O>>>>;
+
 /// A wait to which the slot is granted, and which has not seen it.
-fn granted<P: Policy, O: Observer>(
-    slot: &Slot<P, DefaultLock, O>,
-) -> Pin<Box<Claiming<&Slot<P, DefaultLock, O>>>> {
+fn granted<P: Policy, O: Observer>(slot: &Slot<P, DefaultLock, O>) -> Waiting<'_, P, O> {
     let claim = slot.try_claim().unwrap();
     let mut wait = Box::pin(slot.claim());
     assert!(poll(wait.as_mut()).is_pending());
