@@ -4,8 +4,9 @@
 use core::{marker::PhantomData, mem::offset_of, ops::Deref, ptr};
 
 use super::{
+    crew::Crew,
     cx::Cx,
-    reason::{NAMED, Reason},
+    reason::{NAMED, Reason, SHARED},
     tree::Trunk,
 };
 use crate::{
@@ -51,13 +52,35 @@ unsafe impl Send for Branch {}
 // SAFETY: as above: a shared reference reaches the word, and nothing else without the lock.
 unsafe impl Sync for Branch {}
 
-/// A branch, and its name if it has one.
+/// A branch, and what lies behind it: what its scope is called, and a shared scope's crew.
 #[repr(C)]
 pub(super) struct Place<N> {
     /// First, so that a pointer to the place is a pointer to the branch.
     branch: Branch,
-    name: N,
+    behind: N,
 }
+
+/// The name of a shared scope, and its crew.
+#[repr(C)]
+pub(super) struct Shared {
+    /// First, so that it lies where any name does.
+    name: &'static str,
+    pub(super) crew: Crew,
+}
+
+impl Shared {
+    pub(super) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            crew: Crew::new(),
+        }
+    }
+}
+
+const _: () = assert!(
+    offset_of!(Place<Shared>, behind) == offset_of!(Place<&'static str>, behind),
+    "a name lies behind its branch"
+);
 
 /// What a scope may be called: `()`, not at all, or a `&'static str`. Sealed.
 pub trait Name: private::Sealed + Send + Sync + Unpin {
@@ -73,11 +96,16 @@ impl Name for &'static str {
     const BITS: usize = NAMED;
 }
 
+impl Name for Shared {
+    const BITS: usize = NAMED | SHARED;
+}
+
 mod private {
     pub trait Sealed {}
 
     impl Sealed for () {}
     impl Sealed for &'static str {}
+    impl Sealed for super::Shared {}
 }
 
 /// A branch's place, borrowed, whatever its name's type.
@@ -104,6 +132,14 @@ impl<'s> At<'s> {
         Self(branch.cast(), PhantomData)
     }
 
+    /// # Safety
+    /// `branch` is that of a live place, was made of a pointer to that place, and stays.
+    pub(super) const unsafe fn new(branch: *const Branch) -> Self {
+        // SAFETY: Validity: live, thus no null.
+        let branch = unsafe { ptr::NonNull::new_unchecked(branch.cast_mut()) };
+        Self(branch, PhantomData)
+    }
+
     pub(super) const fn as_ptr(self) -> *const Branch {
         self.0.as_ptr()
     }
@@ -112,6 +148,31 @@ impl<'s> At<'s> {
     pub(super) const fn get(self) -> &'s Branch {
         // SAFETY: Validity: of a reference that is borrowed for as long. Aliasing: shared.
         unsafe { self.0.as_ref() }
+    }
+
+    /// What it is called; "" if nothing.
+    pub(super) fn name(self) -> &'static str {
+        // SAFETY: Validity: the bit says so. Aliasing: shared.
+        unsafe { self.behind::<&'static str>() }.map_or("", |name| *name)
+    }
+
+    /// The crew of a shared scope.
+    pub(super) fn crew(self) -> Option<&'s Crew> {
+        // SAFETY: Validity: the bit says so. Aliasing: shared.
+        unsafe { self.behind::<Shared>() }.map(|shared| &shared.crew)
+    }
+
+    /// What lies behind the branch, if its word says that it is an `N` (T8).
+    ///
+    /// # Safety
+    /// A word has the bits of `N` if its place has an `N`, or what begins with one.
+    unsafe fn behind<N: Name>(self) -> Option<&'s N> {
+        // Relaxed: the bits never change.
+        if self.word(Ordering::Relaxed) & N::BITS != N::BITS {
+            return None;
+        }
+        // SAFETY: Validity: by contract; an `At` is made of a pointer to the place. Aliasing: shared.
+        Some(unsafe { &(*self.as_ptr().cast::<Place<N>>()).behind })
     }
 }
 
@@ -130,14 +191,14 @@ impl Place<&'static str> {
         pub(super) const fn root() -> Self {
             Self {
                 branch: Branch::new(NAMED, ptr::null()),
-                name: "",
+                behind: "",
             }
         }
     }
 
     /// Nobody knows it yet, or nobody borrows it (T6).
     pub(super) const fn rename(&mut self, name: &'static str) {
-        self.name = name;
+        self.behind = name;
     }
 }
 
@@ -152,8 +213,13 @@ impl<N: Name> Place<N> {
         };
         Self {
             branch: Branch::new(word | N::BITS, above),
-            name,
+            behind: name,
         }
+    }
+
+    /// What lies behind the branch.
+    pub(super) const fn behind(&self) -> &N {
+        &self.behind
     }
 
     /// Its fixed bits, and what it is below of: for the same place with a name.
@@ -164,7 +230,7 @@ impl<N: Name> Place<N> {
                 self.branch.word(Ordering::Relaxed) & !NAMED | M::BITS,
                 self.branch.above,
             ),
-            name,
+            behind: name,
         }
     }
 }
@@ -190,19 +256,6 @@ impl Branch {
     pub(super) fn set(&self, _: &mut Locked<Trunk>, word: usize) {
         // Release: pairs with the Acquire of whoever sees the flag (T5).
         self.word.store(word, Ordering::Release);
-    }
-
-    /// What it is called; "" if nothing.
-    ///
-    /// # Safety
-    /// `this` is the branch of a live place, and was made of a pointer to that place.
-    pub(super) unsafe fn name(this: *const Self) -> &'static str {
-        // SAFETY: Validity: live by contract. Aliasing: shared. (Relaxed: the bit never changes.)
-        if unsafe { (*this).word(Ordering::Relaxed) } & NAMED == 0 {
-            return "";
-        }
-        // SAFETY: Validity: the bit says what place it is (T8). Aliasing: shared.
-        unsafe { (*this.cast::<Place<&'static str>>()).name }
     }
 
     /// # Safety

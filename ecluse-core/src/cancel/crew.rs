@@ -22,18 +22,20 @@
 //!   that its spawner is a child of is not zero, so that none above it is, either.
 //! - **C3** A closed scope's count does not rise: neither a child of its own nor a scope below that had
 //!   none gets in.
-//! - **C4** What is given up below a scope that is given up already, or that has a future, is no
-//!   orphan. The look is upward and at that moment: a crew has no way down to those that were orphans
-//!   before something begins, or is given up, above them.
+//! - **C4** A scope is *given up* from the drop of its last future until nobody is left in it, or
+//!   another future begins. Orphans are the children of those that are given up, each counted by the
+//!   topmost such scope (which counts what is below it as ever), unless a scope above has a future.
+//!   Nobody keeps this count: who asks goes down from the root, past no scope that has a future, is
+//!   given up, or has no children.
 //! - **C5** Who is in has been counted all the way up. An entrant that is still on its way up after its
 //!   first lock hold, or has to turn back, counts as `rising` until it is in, or out again. While
 //!   nobody does, every scope that has a count is told; so an entrant may stop at the first that is
 //!   told. While somebody does, what is told below him may not be above him, and may have to come
 //!   back: then an entrant goes up to the top itself, and is refused where he is.
 
-use core::cell;
+use core::{cell, ops::ControlFlow};
 
-use super::{keep::Keep, reason::CANCEL, tree::Trunk};
+use super::{branch::At, cx::Cx, keep::Keep, reason::CANCEL, tree::Trunk, walk::walk};
 use crate::{
     runtime::Count,
     sync::{Cell, Lock, Locked, Ordering, Protected},
@@ -54,8 +56,6 @@ pub(super) struct Hands {
     closing: bool,
     /// Its futures: who is bound to wait for it.
     runs: usize,
-    /// Nobody is bound to wait for it, nor for a scope above (C4).
-    orphan: bool,
 }
 
 // SAFETY: Validity: what is in it is touched under the tree's lock only, and passes wakers, which are
@@ -72,7 +72,6 @@ impl Crew {
             closed: false,
             closing: false,
             runs: 0,
-            orphan: false,
         }))
     }
 
@@ -151,14 +150,11 @@ impl<'a, L: Lock> Rise<'a, L> {
     unsafe fn less(&mut self, trunk: &mut Locked<Trunk>, at: &Keep<L>, lost: bool) {
         // SAFETY: Validity: one tree. Aliasing: the lock is held.
         let hands = unsafe { at.crew().hands(trunk) };
-        let orphan = hands.orphan;
         if let Some(joiners) = hands.count.leave(lost) {
             // SAFETY: Validity: a ring of this lock. Aliasing: it is held.
             unsafe { self.joiners.detach(joiners) };
             hands.closed |= hands.closing;
-            hands.orphan = false;
         }
-        trunk.orphans -= u32::from(orphan);
     }
 }
 
@@ -182,8 +178,6 @@ unsafe fn more<L: Lock>(trunk: &mut Locked<Trunk>, at: &Keep<L>) -> bool {
         return false;
     }
     hands.count.enter();
-    let orphan = hands.orphan;
-    trunk.orphans += u32::from(orphan);
     true
 }
 
@@ -260,60 +254,53 @@ impl<L: Lock> Keep<L> {
 
     /// A future begins that is bound to wait for this scope.
     pub(super) fn begin(&self) {
-        self.cx().tree.trunk.with(|trunk| {
-            // SAFETY: Validity: our tree. Aliasing: the lock is held.
-            let hands = unsafe { self.crew().hands(trunk) };
-            hands.runs += 1;
-            let adopted = hands.adopt();
-            trunk.orphans -= adopted;
-        });
+        self.look(|hands| hands.runs += 1);
     }
 
     /// A future that was bound to wait goes. If somebody is left: whoever waits above, waits for them;
-    /// if nobody does, they are orphans.
+    /// if nobody does, they are orphans (C4).
     pub(super) fn give_up(&self) {
-        let trunk = &self.cx().tree.trunk;
-        let mut at = trunk.with(|trunk| {
-            // SAFETY: Validity: our tree. Aliasing: the lock is held.
-            let hands = unsafe { self.crew().hands(trunk) };
+        self.look(|hands| {
             hands.runs -= 1;
             hands.close_when_empty();
-            let live = hands.count.live();
-            if live == 0 || hands.runs != 0 {
-                return None;
-            }
-            // Before the walk: a scope above that is given up meanwhile finds them, or is found (C4).
-            hands.orphan = true;
-            trunk.orphans += live as u32;
-            self.above()
         });
-        while let Some(from) = at {
-            at = trunk.with(|trunk| {
-                let mut from = from;
-                for _ in 0..STEPS {
-                    // SAFETY: Validity: one tree. Aliasing: the lock is held; one at a time.
-                    let above = unsafe { from.crew().hands(trunk) };
-                    if above.runs != 0 || above.orphan {
-                        // SAFETY: as above.
-                        let adopted = unsafe { self.crew().hands(trunk) }.adopt();
-                        trunk.orphans -= adopted;
-                        return None;
-                    }
-                    from = from.above()?;
-                }
-                Some(from)
-            });
-        }
+    }
+
+    /// How many children of the whole tree nobody is bound to wait for.
+    pub(super) fn orphans(&self) -> usize {
+        let (root, crew) = self.root();
+        orphans(root, crew)
     }
 }
 
+/// C4: the orphans below `root`, which has `crew` if it is a shared scope.
+pub(super) fn orphans<L: Lock>(root: Cx<'_, L>, crew: Option<&Crew>) -> usize {
+    let look = |trunk: &mut Locked<Trunk>, at: At<'_>, depth| {
+        let is_root = depth == 0;
+        match if is_root { crew } else { at.crew() } {
+            // SAFETY: Validity: a walk is in one tree. Aliasing: the lock is held.
+            Some(crew) => unsafe { crew.hands(trunk) }.orphans(),
+            // Below a scope that is not shared is none.
+            None => (0, is_root),
+        }
+    };
+    let mut sum = 0;
+    let _ = walk(root, look, |orphans| {
+        sum += orphans;
+        ControlFlow::<()>::Continue(())
+    });
+    sum
+}
+
 impl Hands {
-    /// Its children are no orphans any more; says how many were.
-    fn adopt(&mut self) -> u32 {
-        if core::mem::take(&mut self.orphan) {
-            self.count.live() as u32
-        } else {
-            0
+    /// C4: how many it counts; and whether there may be more below that it does not.
+    fn orphans(&self) -> (usize, bool) {
+        let live = self.count.live();
+        match (live, self.runs, self.closing) {
+            (0, ..) | (_, 1.., _) => (0, false),
+            // Closing without a future: it was given up.
+            (_, 0, true) => (live, false),
+            (_, 0, false) => (0, true),
         }
     }
 

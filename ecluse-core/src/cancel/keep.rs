@@ -22,7 +22,7 @@ use alloc::sync::Arc;
 use portable_atomic_util::Arc;
 
 use super::{
-    branch::{At, Place},
+    branch::{At, Place, Shared},
     crew::Crew,
     cx::Cx,
     scope::Root,
@@ -54,8 +54,7 @@ pub(super) struct Limb<L: Lock> {
     root: Stem<L>,
     /// `None` once it has left (A3).
     parent: Option<Stem<L>>,
-    place: Place<&'static str>,
-    crew: Crew,
+    place: Place<Shared>,
 }
 
 /// A shared scope on the heap.
@@ -72,9 +71,8 @@ impl<L: Lock> Limb<L> {
     fn new(parent: Stem<L>, word: usize, name: &'static str) -> Self {
         Self {
             root: parent.root(),
-            place: Place::below(parent.cx(), word, name),
+            place: Place::below(parent.cx(), word, Shared::new(name)),
             parent: Some(parent),
-            crew: Crew::new(),
         }
     }
 
@@ -83,6 +81,10 @@ impl<L: Lock> Limb<L> {
             branch: At::of(&self.place),
             ..self.root.cx()
         }
+    }
+
+    fn crew(&self) -> &Crew {
+        &self.place.behind().crew
     }
 
     fn attach(&self) {
@@ -216,7 +218,7 @@ impl<L: Lock> Keep<L> {
         match self {
             Self::Place(taken) => {
                 let limb = taken.limb();
-                (limb.cx(), &limb.crew)
+                (limb.cx(), limb.crew())
             }
             #[cfg(any(
                 all(feature = "alloc", target_has_atomic = "ptr"),
@@ -224,8 +226,17 @@ impl<L: Lock> Keep<L> {
             ))]
             Self::Heap(block) => match &**block {
                 Block::Root(root, crew) => (root.cx(), crew),
-                Block::Limb(limb) => (limb.cx(), &limb.crew),
+                Block::Limb(limb) => (limb.cx(), limb.crew()),
             },
+        }
+    }
+
+    /// The root of its tree; and its crew, if that is a shared scope.
+    pub(super) fn root(&self) -> (Cx<'_, L>, Option<&Crew>) {
+        match self.limb().map(|limb| &limb.root) {
+            Some(Stem::Root(root)) => (root.cx(), None),
+            Some(Stem::Scope(keep)) => (keep.cx(), Some(keep.crew())),
+            None => (self.cx(), Some(self.crew())),
         }
     }
 

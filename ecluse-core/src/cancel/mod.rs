@@ -25,8 +25,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `reason` | the bits of a scope's word: flag, reason, user's code; how a word is inherited |
-//! | `branch` | what a scope is of its tree: flags, lists, name |
+//! | `branch` | what a scope is of its tree: flags, lists, what lies behind them |
 //! | `tree` | the work list, the steps of a cancel; invariants T1 to T8 |
+//! | `walk` | a walk over the tree, a scope a lock hold; invariants V1 to V3 |
 //! | `view` | the tree, printed: who is there, who was cancelled and why, who waits |
 //! | `wait` | the waits for a cancel, for force, for deferred work |
 //! | `scope` | `Root`, `Scope`, the carrier of deferred cancels |
@@ -78,6 +79,7 @@ mod spawn;
 mod tree;
 mod view;
 mod wait;
+mod walk;
 
 pub use self::{
     body::{Elapsed, Grace},

@@ -7,6 +7,7 @@
 //! | 2 | `SHIELD` | not reached by an ancestor's `CANCEL`, only by its `FORCE`; fixed at creation |
 //! | 3 | `INHERITED` | the reason came from an ancestor |
 //! | 4 | `NAMED` | a name lies behind the scope's branch; fixed at creation |
+//! | 5 | `SHARED` | behind the name lies a shared scope's crew; fixed at creation |
 //! | 8–15 | kind | a [`Kind`] |
 //! | 16–31 | code | the user's own |
 
@@ -17,8 +18,9 @@ pub(super) const FORCE: usize = 2;
 pub(super) const SHIELD: usize = 4;
 const INHERITED: usize = 8;
 pub(super) const NAMED: usize = 16;
+pub(super) const SHARED: usize = 32;
 /// What never changes of a word.
-pub(super) const FIXED: usize = SHIELD | NAMED;
+pub(super) const FIXED: usize = SHIELD | NAMED | SHARED;
 const KIND_SHIFT: u32 = 8;
 const CODE_SHIFT: u32 = 16;
 /// What makes a [`Reason`]: all but the flag and the shield.

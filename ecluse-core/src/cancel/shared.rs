@@ -5,6 +5,7 @@
 use core::fmt;
 
 use super::{
+    crew::orphans,
     cx::Cx,
     keep::{Keep, ScopePlace, Stem},
     reason::{Reason, SHIELD},
@@ -216,7 +217,7 @@ impl<L: Lock> Root<L> {
     /// As [`SharedScope::orphans`].
     #[must_use]
     pub fn orphans(&self) -> usize {
-        self.cx().tree.orphans()
+        orphans(self.cx(), None)
     }
 }
 

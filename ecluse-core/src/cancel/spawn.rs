@@ -212,15 +212,18 @@ impl<L: Lock> SharedScope<L> {
         self.0.look(|hands| hands.is_closed())
     }
 
-    /// How many children of this tree nobody was bound to wait for when they were given up: the
-    /// [future](SharedScope::run) of their scope was dropped while they ran, and no scope above it had
-    /// one. They go off this count when they end, or when another future of their scope begins (of a
-    /// scope above it: that one's own do, and not those below). Whoever
-    /// [joins](SharedScope::joined) a scope above waits for them all the same. Counted as by
-    /// [`live`](SharedScope::live).
+    /// How many children of this tree nobody is bound to wait for: the [future](SharedScope::run) of
+    /// their scope was dropped while they ran, and no scope above it has one. They go off this count
+    /// when they end, or when another future begins of their scope or of one above; and are back on it
+    /// if that is dropped. Whoever [joins](SharedScope::joined) a scope above waits for them all the
+    /// same. Counted as by [`live`](SharedScope::live), by the topmost scope that was given up.
+    ///
+    /// # Costs
+    /// A lock hold for each scope that is below the tree's root, or below a scope with children. Counts
+    /// as a [`TreeView`](super::TreeView) looks: each scope at one moment, the scopes at different ones.
     #[must_use]
     pub fn orphans(&self) -> usize {
-        self.cx().tree.orphans()
+        self.0.orphans()
     }
 }
 

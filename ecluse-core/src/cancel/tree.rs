@@ -32,7 +32,7 @@
 //!   root does not point to it.
 //! - **T7** Whoever can name a branch by a [`Cx`] keeps all branches above it attached. From a
 //!   forgotten one nobody goes up, but a walker: it is stopped when what is above goes.
-//! - **T8** A name lies behind the branch that has one, as its word says, and never changes.
+//! - **T8** What lies behind a branch, a name or a name and a crew, is what its word says, and stays.
 
 use core::{ptr, task::Waker};
 
@@ -40,7 +40,7 @@ use super::{
     branch::{At, Branch, Lists, Place},
     cx::Cx,
     reason::{self, CANCEL, FIXED, FORCE, Reason},
-    view::Walker,
+    walk::Walker,
 };
 use crate::{
     sync::{Lock, Locked, Ordering, Protected},
@@ -63,8 +63,6 @@ pub struct Trunk {
     /// Who looks at the tree at this moment, a step at a time.
     pub(super) walkers: LinkRing,
     attached: usize,
-    /// Children that no scope's future waits for.
-    pub(super) orphans: u32,
     /// Entrants that are neither in nor out: no more than there are threads.
     pub(super) rising: u16,
 }
@@ -79,7 +77,6 @@ impl<L: Lock> Tree<L> {
                     carriers: Ring::new(),
                     walkers: LinkRing::new(),
                     attached: 0,
-                    orphans: 0,
                     rising: 0,
                 }),
                 root: Place::root(),
@@ -90,11 +87,6 @@ impl<L: Lock> Tree<L> {
     /// How many scopes are attached below the root.
     pub(super) fn attached(&self) -> usize {
         self.trunk.with(|trunk| trunk.attached)
-    }
-
-    /// How many children no scope's future waits for.
-    pub(super) fn orphans(&self) -> usize {
-        self.trunk.with(|trunk| trunk.orphans) as usize
     }
 
     /// Forgets that the root was cancelled, and whoever was forgotten below it. A canceller that is

@@ -1,35 +1,17 @@
 //! A look at a tree: who is there, who was cancelled and why, who still waits.
 //!
-//! A walker goes over the tree a step a lock hold, copies the facts of one scope, and shows them
-//! outside the lock. Between two steps scopes come and go as they like.
-//!
-//! Invariants:
-//! - **V1** A walker under way is in the trunk's ring; it stands at a branch that is attached below
-//!   its top, or at its top, or has been stopped. Whoever detaches a branch moves every walker that
-//!   stands there on.
-//! - **V2** Its top stays: it is borrowed.
-//! - **V3** A step is bounded: it goes up so many branches and counts so many waiters at most.
+//! A [`walk`] copies the facts of one scope a lock hold, and shows them outside the lock.
 
-use core::{
-    fmt,
-    ops::ControlFlow,
-    pin::{Pin, pin},
-    ptr,
-};
+use core::{fmt, ops::ControlFlow};
 
 use super::{
-    branch::Branch,
+    branch::At,
     cx::Cx,
     reason::{Reason, SHIELD},
-    tree::{Tree, Trunk},
+    tree::Trunk,
+    walk::walk,
 };
-use crate::{
-    sync::{Cell, Lock, Locked, Ordering},
-    wait::{End, Link},
-};
-
-/// How many branches are left, and how many waiters counted, a lock hold.
-const STEPS: usize = 16;
+use crate::sync::{Lock, Locked, Ordering};
 
 /// A scope and all that are below it, to be looked at or printed: [`Cx::tree`].
 ///
@@ -85,7 +67,25 @@ pub struct Status {
 
 impl Status {
     /// [`waiting`](Status::waiting) does not count further.
-    pub const MOST: usize = STEPS;
+    pub const MOST: usize = 16;
+
+    /// # Safety
+    /// `trunk` is that of this branch's tree.
+    unsafe fn of(trunk: &mut Locked<Trunk>, at: At<'_>, depth: usize) -> Self {
+        // Relaxed: the lock orders it.
+        let word = at.word(Ordering::Relaxed);
+        // SAFETY: Validity: by contract. Aliasing: the lock is held.
+        let lists = unsafe { at.lists(trunk) };
+        let waiting = lists.waiters.count(Self::MOST);
+        let force = lists.force.count(Self::MOST - waiting);
+        Self {
+            depth,
+            name: at.name(),
+            reason: Reason::of(word),
+            shielded: word & SHIELD != 0,
+            waiting: waiting + force,
+        }
+    }
 
     /// How deep it lies below the scope that the view is of, which has 0.
     #[must_use]
@@ -145,8 +145,7 @@ impl<'s, L: Lock> Cx<'s, L> {
     /// What the scope is called; "" if nothing.
     #[must_use]
     pub fn name(self) -> &'static str {
-        // SAFETY: Validity: borrowed, and an `At` is made of the place. Aliasing: shared.
-        unsafe { Branch::name(self.branch.as_ptr()) }
+        self.branch.name()
     }
 
     /// Through which scope it was cancelled: what the nearest one at or above this one is called
@@ -169,19 +168,17 @@ impl<'s, L: Lock> Cx<'s, L> {
     /// ```
     #[must_use]
     pub fn cancelled_through(self) -> Option<&'static str> {
-        let mut at = self.branch.as_ptr();
+        let mut at = self.branch;
         loop {
-            // SAFETY: Validity: this one is borrowed, so all above it are attached (T7). Aliasing:
-            // shared. Acquire: pairs with the store of the flag in `Branch::set` (T5); so what a
-            // reason was inherited from is seen flagged, too.
-            let reason = Reason::of(unsafe { (*at).word(Ordering::Acquire) })?;
-            // SAFETY: as above; only a scope below another one inherits.
-            unsafe {
-                if !reason.is_inherited() {
-                    return Some(Branch::name(at));
-                }
-                at = self.tree.above(at);
+            // Acquire: pairs with the store of the flag in `Branch::set` (T5); so what a reason was
+            // inherited from is seen flagged, too.
+            let reason = Reason::of(at.word(Ordering::Acquire))?;
+            if !reason.is_inherited() {
+                return Some(at.name());
             }
+            // SAFETY: Validity: only a scope below another one inherits; this one is borrowed, so all
+            // above it are attached (T7). Aliasing: shared.
+            at = unsafe { At::new(self.tree.above(at.as_ptr())) };
         }
     }
 
@@ -208,24 +205,12 @@ impl<L: Lock> TreeView<'_, L> {
     /// });
     /// assert_eq!(running, 1);
     /// ```
-    pub fn visit<B>(&self, mut each: impl FnMut(Status) -> ControlFlow<B>) -> ControlFlow<B> {
-        let tree = self.top.tree;
-        let walk = pin!(Walk {
-            walker: Walker::new(self.top.branch.as_ptr()),
-            tree,
-        });
-        walk.as_ref().begin();
-        loop {
-            // SAFETY: Validity: the trunk of the walker's tree (V1). Aliasing: the lock is held.
-            let step = tree
-                .trunk
-                .with(|trunk| unsafe { walk.walker.step(tree, trunk, self.top.branch.as_ptr()) });
-            match step {
-                Step::At(status) => each(status)?,
-                Step::Up => {}
-                Step::Over => return ControlFlow::Continue(()),
-            }
-        }
+    pub fn visit<B>(&self, each: impl FnMut(Status) -> ControlFlow<B>) -> ControlFlow<B> {
+        let look = |trunk: &mut Locked<Trunk>, at: At<'_>, depth| {
+            // SAFETY: Validity: a walk is in one tree. Aliasing: the lock is held.
+            (unsafe { Status::of(trunk, at, depth) }, true)
+        };
+        walk(self.top, look, each)
     }
 }
 
@@ -253,181 +238,5 @@ impl<L: Lock> fmt::Debug for TreeView<'_, L> {
             ControlFlow::<()>::Continue(())
         });
         list.finish()
-    }
-}
-
-/// A place in the tree that whoever detaches a branch keeps right.
-#[repr(C)]
-pub(super) struct Walker {
-    /// First, so that a pointer to it is a pointer to the walker.
-    link: Link,
-    stand: Cell<Stand>,
-}
-
-struct Stand {
-    /// Null: it is over.
-    at: *const Branch,
-    depth: usize,
-    /// All that is below `at` was shown; else, nothing of it was.
-    leaving: bool,
-}
-
-enum Step {
-    At(Status),
-    Up,
-    Over,
-}
-
-impl Stand {
-    /// Goes on beside the branch where it stands, or up.
-    fn pass(&mut self, sibling: *const Link, parent: *const Branch) {
-        self.leaving = sibling.is_null();
-        if self.leaving {
-            self.at = parent;
-            self.depth -= 1;
-        } else {
-            self.at = sibling.cast();
-        }
-    }
-}
-
-impl Walker {
-    fn new(top: *const Branch) -> Self {
-        Self {
-            link: Link::new(),
-            stand: Cell::new(Stand {
-                at: top,
-                depth: 0,
-                leaving: false,
-            }),
-        }
-    }
-
-    /// # Safety
-    /// `this` is live, and the lock of its tree is held.
-    unsafe fn change<R>(this: *const Self, change: impl FnOnce(&mut Stand) -> R) -> R {
-        // SAFETY: Validity: live by contract. Aliasing: shared.
-        let stand = unsafe { &(*this).stand };
-        // SAFETY: Validity: initialised in `new`. Aliasing: the lock is held, and nothing else looks
-        // at it inside `change`.
-        stand.with_mut(|stand| change(unsafe { &mut *stand }))
-    }
-
-    /// `gone`, right below `parent`, is about to be detached (V1).
-    ///
-    /// # Safety
-    /// Both are live and attached; `trunk` is their tree's.
-    #[cold]
-    pub(super) unsafe fn pass_by(trunk: &Trunk, gone: *const Branch, parent: *const Branch) {
-        let mut link = trunk.walkers.first();
-        while !link.is_null() {
-            // SAFETY: Validity: walkers in the ring are live, branches by contract. Aliasing: the
-            // lock is held; the lists and the walker are different places.
-            unsafe {
-                let sibling = Branch::change(parent, |lists| lists.children.behind(gone.cast()));
-                let forgets = Branch::change(gone, |lists| !lists.children.first().is_null());
-                Self::change(link.cast(), |stand| {
-                    if ptr::eq(stand.at, gone) {
-                        stand.pass(sibling, parent);
-                    } else if forgets {
-                        // It may stand below, from where there is no way up any more.
-                        stand.at = ptr::null();
-                    }
-                });
-                link = trunk.walkers.behind(link);
-            }
-        }
-    }
-
-    /// # Safety
-    /// It is in the ring of `trunk`, which is the trunk of `tree`; `top` is where it began.
-    unsafe fn step<L: Lock>(
-        &self,
-        tree: &Tree<L>,
-        _trunk: &mut Locked<Trunk>,
-        top: *const Branch,
-    ) -> Step {
-        // SAFETY: Validity: it stands at an attached branch (V1), and what is above that is attached
-        // up to the top. Aliasing: the lock is held; the stand and the lists are different places.
-        unsafe {
-            Self::change(self, |stand| {
-                for _ in 0..STEPS {
-                    if stand.at.is_null() {
-                        return Step::Over;
-                    }
-                    if !stand.leaving {
-                        return Step::At(stand.show());
-                    }
-                    if ptr::eq(stand.at, top) {
-                        return Step::Over;
-                    }
-                    let parent = tree.above(stand.at);
-                    let sibling =
-                        Branch::change(parent, |lists| lists.children.behind(stand.at.cast()));
-                    stand.pass(sibling, parent);
-                }
-                Step::Up
-            })
-        }
-    }
-}
-
-impl Stand {
-    /// Says what is here, and goes down.
-    ///
-    /// # Safety
-    /// It stands at a live branch, and the lock is held.
-    unsafe fn show(&mut self) -> Status {
-        // SAFETY: Validity: by contract, and a branch's pointer in a ring is made of its place.
-        // Aliasing: the lock is held.
-        unsafe {
-            // Relaxed: the lock orders it.
-            let word = (*self.at).word(Ordering::Relaxed);
-            let (waiting, first) = Branch::change(self.at, |lists| {
-                let waiting = lists.waiters.count(STEPS);
-                let force = lists.force.count(STEPS - waiting);
-                (waiting + force, lists.children.first())
-            });
-            let status = Status {
-                depth: self.depth,
-                name: Branch::name(self.at),
-                reason: Reason::of(word),
-                shielded: word & SHIELD != 0,
-                waiting,
-            };
-            self.leaving = first.is_null();
-            if !self.leaving {
-                self.at = first.cast();
-                self.depth += 1;
-            }
-            status
-        }
-    }
-}
-
-/// A walker in its ring, until this is dropped.
-struct Walk<'a, L: Lock> {
-    walker: Walker,
-    tree: &'a Tree<L>,
-}
-
-impl<L: Lock> Walk<'_, L> {
-    fn begin(self: Pin<&Self>) {
-        let link = ptr::from_ref(&self.walker).cast::<Link>();
-        self.tree.trunk.with(|trunk| {
-            // SAFETY: Validity: pinned, in no ring, and removed by its drop. Aliasing: the lock is
-            // held.
-            unsafe { trunk.walkers.insert(link, End::Back) }
-        });
-    }
-}
-
-impl<L: Lock> Drop for Walk<'_, L> {
-    fn drop(&mut self) {
-        let link = ptr::from_ref(&self.walker).cast::<Link>();
-        self.tree.trunk.with(|trunk| {
-            // SAFETY: Validity: `begin` has put it there. Aliasing: the lock is held.
-            unsafe { trunk.walkers.remove(link) }
-        });
     }
 }

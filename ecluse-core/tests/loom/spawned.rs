@@ -23,6 +23,7 @@ models!(
     children_of_two_scopes_end_at_once,
     dropped_run_meets_a_childs_end,
     runs_of_two_scopes_are_dropped_at_once,
+    orphans_are_counted_while_their_scope_goes,
     a_child_meets_the_end_of_a_run,
     none_is_let_in_by_one_that_turns_back,
     none_is_let_in_by_one_that_turns_back_at_once,
@@ -136,6 +137,26 @@ fn runs_of_two_scopes_are_dropped_at_once() {
     assert_eq!((top.live(), top.orphans()), (1, 1));
     drop(ticket);
     assert_eq!((top.live(), top.orphans()), (0, 0));
+}
+
+/// j08: whoever counts orphans passes by a scope that is given up, left and gone meanwhile.
+fn orphans_are_counted_while_their_scope_goes() {
+    let (top, ended) = (Scope::new(), data());
+    let going = top.child();
+    let stays = top.child();
+    let [left, kept] = [&going, &stays].map(|scope| child(scope, &ended));
+    drop(stays.run(|_| pending::<()>()));
+    let worker = spawn(move || {
+        let run = going.run(|_| pending::<()>());
+        drop(run);
+        drop(left);
+    });
+    let orphans = top.orphans();
+    assert!((1..=2).contains(&orphans), "{orphans}");
+    worker.join().unwrap();
+    assert_eq!((top.orphans(), top.attached()), (1, 1));
+    drop(kept);
+    assert_eq!((top.orphans(), top.attached()), (0, 0));
 }
 
 /// A spawn from outside meets the end of a run above: it is refused, or waited for.

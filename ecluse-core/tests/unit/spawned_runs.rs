@@ -167,6 +167,56 @@ fn j08_the_nearest_that_is_left_waits() {
 }
 
 #[test]
+fn j08_a_run_that_begins_later_takes_over_those_below() {
+    let (outer, bench) = (top(), Bench::default());
+    let beside = below(&outer);
+    let inner = below(&below(&outer));
+    for scope in [&inner, &beside] {
+        scope.spawn(&bench, |_| ready(())).unwrap();
+    }
+    drop(inner.clone().run(|_| pending::<()>()));
+    assert_eq!(outer.orphans(), 1, "the one beside was not given up");
+    let later = outer.clone().run(|_| pending::<()>());
+    assert_eq!(outer.orphans(), 0);
+    // That one's scope has two below it that have children.
+    drop(later);
+    assert_eq!((outer.live(), outer.orphans()), (2, 2));
+    let again = inner.clone().run(|_| pending::<()>());
+    assert_eq!(outer.orphans(), 2, "it waits below only");
+    bench.round();
+    assert_eq!((outer.live(), inner.orphans()), (0, 0));
+    drop(again);
+    assert_eq!(outer.orphans(), 0);
+}
+
+#[test]
+fn j08_scopes_of_all_kinds_are_looked_through_for_orphans() {
+    let (root, bench) = (root(), Bench::default());
+    let child = pin!(root.cx().child());
+    let child = child.as_ref().enter();
+    let deeper = pin!(child.child().named("deeper"));
+    let _deeper = deeper.as_ref().enter();
+    let scopes = [(); 3].map(|()| root.child_in(crate::spawned_walks::place()).unwrap());
+    let places = scopes.each_ref().map(below);
+    let last = pin!(root.cx().child());
+    let _last = last.as_ref().enter();
+    for scope in &places {
+        for _ in 0..2 {
+            scope.spawn(&bench, |_| ready(())).unwrap();
+        }
+        drop(scope.clone().run(|_| pending::<()>()));
+    }
+    assert_eq!((root.orphans(), scopes[0].orphans()), (6, 6));
+    let bound = scopes[1].clone().run(|_| pending::<()>());
+    assert_eq!((root.orphans(), places[1].orphans()), (4, 4));
+    drop(bound);
+    // The second counts the one below it.
+    assert_eq!(root.orphans(), 5);
+    bench.round();
+    assert_eq!(root.orphans(), 0);
+}
+
+#[test]
 fn j08_of_two_runs_of_a_scope_the_other_waits() {
     let (scope, bench) = (top(), Bench::default());
     let [first, second] = [(); 2].map(|()| Box::pin(scope.clone().run(|_| pending::<()>())));
