@@ -31,8 +31,11 @@ pub(crate) struct Args {
     /// Only mutants whose name contains this; given several times, any of these.
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
-    /// Seconds after which a model or the unit tests count as hanging: 180; with `--broad` 20, and 900 for
-    /// survivors.
+    /// Begin with the entry of this name: to go on where a run was ended.
+    #[arg(long, value_name = "NAME", conflicts_with = "broad")]
+    from: Option<String>,
+    /// Seconds after which a model or the unit tests count as hanging: 180; with `--broad` 20 (and 900 for
+    /// survivors, whatever is said here).
     #[arg(long, value_name = "SECONDS")]
     limit: Option<u64>,
     /// Instead of the listed changes, every operator, guard and result in the core's code, by cargo-mutants.
@@ -84,7 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     for mutant in &all {
         mutant.mutated(&read(&root, &mutant.file)?)?;
     }
-    let chosen = choose(all, &args.only, args.shard)?;
+    let chosen = choose(all, args.from.as_deref(), &args.only, args.shard)?;
     process::end_children_on_interrupt()?;
 
     let place = workspace::results().join("mutants");
@@ -169,9 +172,19 @@ fn good(mutant: &Mutant, verdict: &Verdict) -> bool {
     )
 }
 
-fn choose(all: Vec<Mutant>, only: &[String], shard: Option<Shard>) -> Result<Vec<Mutant>> {
+fn choose(
+    mut all: Vec<Mutant>,
+    from: Option<&str>,
+    only: &[String],
+    shard: Option<Shard>,
+) -> Result<Vec<Mutant>> {
     ensure!(!all.is_empty(), "xtask/mutants.toml lists no mutants");
     let names: Vec<String> = all.iter().map(|mutant| mutant.name.clone()).collect();
+    if let Some(from) = from {
+        let first = names.iter().position(|name| name == from);
+        let first = first.with_context(|| format!("no mutant is called `{from}`"))?;
+        all.drain(..first);
+    }
     let chosen: Vec<Mutant> = all
         .into_iter()
         .filter(|mutant| only.is_empty() || only.iter().any(|part| mutant.name.contains(part)))
@@ -299,7 +312,7 @@ mod tests {
     #[test]
     fn parts_are_all_of_it_and_no_mutant_is_in_two() {
         let all = || list::parse(include_str!("../mutants.toml")).unwrap();
-        let part = |text: &str| choose(all(), &[], Some(text.parse().unwrap())).unwrap();
+        let part = |text: &str| choose(all(), None, &[], Some(text.parse().unwrap())).unwrap();
         let names = |list: Vec<Mutant>| list.into_iter().map(|mutant| mutant.name);
         let mut parts: Vec<_> = names(part("0/3")).chain(names(part("1/3"))).collect();
         parts.extend(names(part("2/3")));
@@ -311,6 +324,17 @@ mod tests {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
         assert_eq!("1/3".parse::<Shard>().unwrap().to_string(), "1/3");
+    }
+
+    #[test]
+    fn a_run_goes_on_where_one_was_ended() {
+        let all = || list::parse(include_str!("../mutants.toml")).unwrap();
+        let whole = all();
+        let rest = choose(all(), Some(&whole[7].name), &[], None).unwrap();
+        let names = |list: &[Mutant]| list.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&rest), names(&whole[7..]));
+        let error = choose(all(), Some("nobody"), &[], None).unwrap_err();
+        assert_eq!(error.to_string(), "no mutant is called `nobody`");
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args) -> Result<bool> {
     println!(
         "{} changes are there to be tried; {} survivors are explained",
         all.len(),
-        list.explained.len()
+        list.explained()
     );
 
     let mut which = list.exclusions();
@@ -126,7 +126,8 @@ pub(super) fn run(args: &Args) -> Result<bool> {
             break;
         }
         which = list::exactly(&open);
-        bench.until = None;
+        // Both are of the first round.
+        (bench.limit, bench.until) = (None, None);
     }
     ensure!(
         outcomes.tried() > 0,

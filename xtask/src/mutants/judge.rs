@@ -20,8 +20,13 @@ use std::{
 /// Building takes this long at most.
 const BUILD_LIMIT: Duration = Duration::from_secs(1200);
 
-/// The feature sets that the unit tests run with: without `std` a panic unwinds at once, and other code is there for it.
-const FEATURES: [&str; 2] = ["std", "critical-section"];
+/// The plain tests, the quick ones first; and with which features: without `std` a panic unwinds at once, and other code
+/// is there for it.
+const PLAIN: [(&str, &[&str]); 3] = [
+    ("std", &["unit"]),
+    ("critical-section", &["unit", "no_std_unwinding"]),
+    ("std", &["model"]),
+];
 
 /// What came of a mutant under one word.
 #[derive(Clone, Debug)]
@@ -183,18 +188,20 @@ impl Bench {
         Ok(died)
     }
 
-    /// The unit tests of ecluse-core, with each set of features.
+    /// The plain tests of ecluse-core, with each set of features.
     fn unit(&self, word: Word) -> Result<Option<String>> {
-        for features in FEATURES {
-            if let Some(by) = self.unit_with(word, features)? {
+        for (features, tests) in PLAIN {
+            if let Some(by) = self.unit_with(word, features, tests)? {
                 return Ok(Some(by));
             }
         }
         Ok(None)
     }
 
-    fn unit_with(&self, word: Word, features: &str) -> Result<Option<String>> {
+    fn unit_with(&self, word: Word, features: &str, tests: &[&str]) -> Result<Option<String>> {
         let log = workspace::logs()?.join(format!("mutants-unit-{}-{features}.log", word.name()));
+        // Named one by one: the core has no tests of its own inside.
+        let targets = tests.iter().map(|test| format!("--test={test}"));
         let run = |extra: &[&str], limit| -> Result<(Exit, String)> {
             let build = if word == Word::Cas {
                 Build::Plain
@@ -202,10 +209,10 @@ impl Bench {
                 Build::NoCas
             };
             let mut cargo = cargo_in(&self.tree, &self.base, build);
-            // Without `--lib`: the core has no tests of its own inside.
             cargo
                 .args(["test", "-p", "ecluse-core", "--no-default-features"])
-                .args(["--features", features, "--test", "*"])
+                .args(["--features", features])
+                .args(targets.clone())
                 .args(extra)
                 .env("RUST_BACKTRACE", "0");
             let file = File::create(&log)?;

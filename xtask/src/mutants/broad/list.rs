@@ -6,7 +6,7 @@
 //! why = "…"
 //!
 //! [[explained]]
-//! where = "ecluse-core/src/wait/list.rs: replace List::len -> usize with 0"  # that name without line and column;
+//! where = ["ecluse-core/src/wait/list.rs: replace List::len -> usize with 0"]  # that name without line and column;
 //! why = "…"                          # where a file has several of one name: ` #1`, ` #2`, … in the order of the list
 //! ```
 
@@ -20,7 +20,7 @@ pub(super) struct List {
     #[serde(default)]
     skipped: Vec<Skipped>,
     #[serde(default)]
-    pub(super) explained: Vec<Explained>,
+    explained: Vec<Explained>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,8 +34,8 @@ struct Skipped {
 #[serde(deny_unknown_fields)]
 pub(super) struct Explained {
     #[serde(rename = "where")]
-    pub(super) place: String,
-    pub(super) why: String,
+    places: Vec<String>,
+    why: String,
 }
 
 /// One change that cargo-mutants knows.
@@ -52,7 +52,14 @@ impl List {
         let list: Self =
             toml::from_str(text).context("xtask/mutants-broad.toml is not well-formed")?;
         let skipped = list.skipped.iter().map(|one| (&one.contains, &one.why));
-        let explained = list.explained.iter().map(|one| (&one.place, &one.why));
+        let explained = list.places();
+        for one in &list.explained {
+            ensure!(
+                !one.places.is_empty(),
+                "`{}` is a reason for nothing",
+                one.why
+            );
+        }
         let mut seen = BTreeSet::new();
         for (what, why) in skipped.chain(explained) {
             ensure!(!what.is_empty(), "an entry is about nothing");
@@ -60,6 +67,17 @@ impl List {
             ensure!(seen.insert(what), "`{what}` is there twice");
         }
         Ok(list)
+    }
+
+    /// Each place of which something is explained, and what.
+    fn places(&self) -> impl Iterator<Item = (&String, &String)> {
+        let explained = self.explained.iter();
+        explained.flat_map(|one| one.places.iter().map(move |place| (place, &one.why)))
+    }
+
+    /// How many survivors are explained.
+    pub(super) fn explained(&self) -> usize {
+        self.places().count()
     }
 
     /// What tells cargo-mutants to skip.
@@ -110,15 +128,14 @@ impl List {
     /// Why this one of `all` may survive, if that is said.
     pub(super) fn explanation(&self, all: &[Mutant], full: &str) -> Option<&str> {
         let mutant = all.iter().find(|mutant| mutant.full == full)?;
-        let of = |one: &&Explained| one.place == mutant.name;
-        self.explained.iter().find(of).map(|one| one.why.as_str())
+        let (_, why) = self.places().find(|(place, _)| **place == mutant.name)?;
+        Some(why)
     }
 
     /// Explanations that fit no mutant.
     pub(super) fn stale(&self, all: &[Mutant]) -> Vec<String> {
-        self.explained
-            .iter()
-            .map(|one| &one.place)
+        self.places()
+            .map(|(place, _)| place)
             .filter(|place| !all.iter().any(|mutant| mutant.name == **place))
             .cloned()
             .collect()
@@ -193,21 +210,25 @@ mod tests {
     #[test]
     fn an_explanation_that_fits_nothing_is_stale() {
         let list = list(
-            "[[explained]]\nwhere = 'a.rs: replace == with != in g #2'\nwhy = 'same'\n\
-             [[explained]]\nwhere = 'a.rs: replace == with != in g'\nwhy = 'which?'\n",
+            "[[explained]]\nwhere = ['a.rs: replace == with != in g #2', 'a.rs: replace f -> u8 with 0']\nwhy = 'same'\n\
+             [[explained]]\nwhere = ['a.rs: replace == with != in g']\nwhy = 'which?'\n",
         )
         .unwrap();
+        assert_eq!(list.explained(), 3);
         let all = list.numbered(PRINTED).unwrap();
         assert_eq!(list.stale(&all), ["a.rs: replace == with != in g"]);
         let why = |full| list.explanation(&all, full);
         assert_eq!(why("a.rs:5:6: replace == with != in g"), Some("same"));
+        assert_eq!(why("a.rs:1:2: replace f -> u8 with 0"), Some("same"));
         assert_eq!(why("a.rs:3:4: replace == with != in g"), None);
     }
 
     #[test]
     fn entries_without_a_reason_and_twofold_ones_are_refused() {
-        let entry = "[[explained]]\nwhere = 'a'\nwhy = 'b'\n";
+        let entry = "[[explained]]\nwhere = ['a']\nwhy = 'b'\n";
         assert!(list(entry).is_ok());
+        assert!(list(&entry.replace("'a'", "'a', 'a'")).is_err());
+        assert!(list(&entry.replace("'a'", "")).is_err());
         assert!(list(&entry.repeat(2)).is_err());
         assert!(list(&entry.replace('b', " ")).is_err());
         assert!(list(&entry.replace("why", "reason")).is_err());
