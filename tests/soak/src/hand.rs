@@ -134,8 +134,17 @@ impl<'s, 't, S: Subject> Hand<'s, 't, S> {
         }
     }
 
+    /// So many steps. One that panics ends alone: the others wait for this hand at the end of its steps.
+    pub(crate) fn steps(&mut self, steps: u32) {
+        for _ in 0..steps {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.step())) {
+                self.panicked(&*payload);
+            }
+        }
+    }
+
     /// One of all things that can happen.
-    pub(crate) fn step(&mut self) {
+    fn step(&mut self) {
         let chosen = self.dice.below(AT_ONCE);
         match self.dice.below(16) {
             0..=3 if self.tasks.len() < AT_ONCE => {

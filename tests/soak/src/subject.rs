@@ -46,9 +46,7 @@ pub(crate) fn round<S: Subject>(threads: u64, steps: u32, seed: u64) -> Tally {
         let barrier = std::sync::Barrier::new(threads as usize);
         let drive = |thread: u64| {
             let mut hand = Hand::new(&subject, &table, seed.wrapping_add(thread));
-            for _ in 0..steps {
-                hand.step();
-            }
+            hand.steps(steps);
             barrier.wait();
             subject.finish();
             hand.finish();
@@ -62,7 +60,7 @@ pub(crate) fn round<S: Subject>(threads: u64, steps: u32, seed: u64) -> Tally {
                 })
                 .collect();
             let ends = hands.into_iter().map(|hand| hand.join());
-            ends.map(|ends| ends.unwrap_or_default())
+            ends.map(|ends| ends.unwrap_or_else(|panic| resume_unwind(panic)))
                 .fold(Ends::default(), |mut all, one: Ends| {
                     all += one;
                     all
@@ -219,4 +217,39 @@ pub(crate) async fn pause(mut times: usize) {
         Poll::Pending
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Panics in every third call, before there is a future.
+    struct Panicking(Faults, AtomicUsize);
+
+    impl Subject for Panicking {
+        fn new() -> Self {
+            Self(Faults::default(), AtomicUsize::new(0))
+        }
+
+        fn call<'s>(&'s self, _: &mut Dice) -> Call<'s> {
+            if self.1.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
+                resume_unwind(Box::new("nobody planned this"));
+            }
+            Box::pin(pause(1))
+        }
+
+        fn check(&mut self) {}
+
+        fn faults(&self) -> &Faults {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn a_panic_in_one_hand_is_a_fault_and_the_others_come_to_their_end() {
+        let Tally { ends, faults, .. } = round::<Panicking>(2, 100, 1);
+        assert!(ends.panicked > 0 && ends.done > 0);
+        assert_eq!(ends.hung, 0);
+        assert_eq!(faults["a panic that nobody planned"], ends.panicked);
+    }
 }
