@@ -18,7 +18,10 @@ use std::{
 /// As many preemptions as there can be.
 const UNBOUNDED: u32 = 0;
 
-/// How a model without a bound was left when its time was over: it had found nothing.
+/// The models are written to end with so many preemptions: one that does not within its limit has failed.
+const ENDING: u32 = 3;
+
+/// How a model with more preemptions was left when its time was over: it had found nothing.
 pub(crate) const CUT_OFF: &str = "cut off";
 
 /// One of the core's two claim words, and the lock that it has beside it.
@@ -186,8 +189,7 @@ impl Models {
         let (exit, output) = self.program(&args, model, limit, stop)?;
         let result = match exit {
             Exit::Success => last_line(model, &output),
-            // Without a bound most have no end that could be waited for.
-            Exit::TimedOut(_) if bound == UNBOUNDED => Ok((0, CUT_OFF.into())),
+            Exit::TimedOut(_) if !has_to_end(bound) => Ok((0, CUT_OFF.into())),
             exit => Err(exit.to_string()),
         };
         Ok(Explored {
@@ -198,6 +200,11 @@ impl Models {
             output,
         })
     }
+}
+
+/// With more preemptions many models have no end that could be waited for.
+fn has_to_end(bound: u32) -> bool {
+    bound != UNBOUNDED && bound <= ENDING
 }
 
 /// Reads the line with which a model ends.
@@ -239,5 +246,11 @@ mod tests {
                 .contains("nothing")
         );
         assert!(last_line("a", "").is_err());
+    }
+
+    #[test]
+    fn only_a_model_with_more_preemptions_than_it_is_written_for_may_be_cut_off() {
+        let held: Vec<u32> = (0..6).filter(|&bound| has_to_end(bound)).collect();
+        assert_eq!(held, [1, 2, 3]);
     }
 }
