@@ -134,12 +134,10 @@ impl<'s, 't, S: Subject> Hand<'s, 't, S> {
         }
     }
 
-    /// So many steps. One that panics ends alone: the others wait for this hand at the end of its steps.
+    /// So many steps.
     pub(crate) fn steps(&mut self, steps: u32) {
         for _ in 0..steps {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.step())) {
-                self.panicked(&*payload);
-            }
+            self.catch(Self::step);
         }
     }
 
@@ -160,15 +158,16 @@ impl<'s, 't, S: Subject> Hand<'s, 't, S> {
             7 if chosen < self.tasks.len() => {
                 let task = self.tasks.swap_remove(chosen);
                 self.ends.dropped += 1;
-                self.end(|| drop(task));
+                self.end(task);
             }
             _ if chosen < self.tasks.len() => self.poll(chosen),
             _ => {}
         }
     }
 
-    /// Drives all calls, of whichever hand, to their ends.
+    /// No more calls come: drives all of them, of whichever hand, to their ends.
     pub(crate) fn finish(&mut self) {
+        self.catch(|hand| hand.subject.finish());
         let (mut moves, mut since) = (0, Instant::now());
         while self.table.alive.load(Ordering::SeqCst) > 0 {
             let took = self.table.take();
@@ -189,7 +188,7 @@ impl<'s, 't, S: Subject> Hand<'s, 't, S> {
                 let hung = core::mem::take(&mut self.tasks);
                 self.ends.hung += hung.len() as u64;
                 self.table.alive.fetch_sub(hung.len(), Ordering::SeqCst);
-                drop(hung);
+                self.catch(|_| drop(hung));
             }
             thread::yield_now();
         }
@@ -210,15 +209,20 @@ impl<'s, 't, S: Subject> Hand<'s, 't, S> {
             Err(payload) => self.panicked(&*payload),
         }
         let task = self.tasks.swap_remove(at);
-        self.end(|| drop(task));
+        self.end(task);
     }
 
     /// A call goes; its destructors may panic as planned.
-    fn end(&mut self, drop: impl FnOnce()) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(drop)) {
+    fn end(&mut self, task: Task<'s>) {
+        self.catch(|_| drop(task));
+        self.table.alive.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Does `what`. No panic leaves a hand: the others would wait for it, and for its calls, for ever.
+    fn catch(&mut self, what: impl FnOnce(&mut Self)) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| what(self))) {
             self.panicked(&*payload);
         }
-        self.table.alive.fetch_sub(1, Ordering::SeqCst);
     }
 
     fn panicked(&mut self, payload: &(dyn Any + Send)) {

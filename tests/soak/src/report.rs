@@ -118,7 +118,7 @@ pub(crate) fn progress(reports: &[Report], end: Instant) {
     }
 }
 
-/// True if all is well.
+/// True if something was run, and no line is broken.
 pub(crate) fn table(reports: &[Report]) -> bool {
     if std::io::stdout().is_terminal() {
         print!("\r\x1b[2K");
@@ -133,8 +133,9 @@ pub(crate) fn table(reports: &[Report]) -> bool {
             println!("  {what}: {times} times");
         }
     }
-    println!("{}", Report::sum(reports).line());
-    !reports.is_empty() && reports.iter().all(Report::is_good)
+    let sum = Report::sum(reports);
+    println!("{}", sum.line());
+    !reports.is_empty() && reports.iter().chain([&sum]).all(Report::is_good)
 }
 
 #[cfg(test)]
@@ -163,6 +164,27 @@ mod tests {
         let sum = Report::sum(&[one, two]);
         assert_eq!((sum.rounds, sum.calls(), sum.ends.polls), (3, 10, 20));
         assert_eq!(sum.growth(), 100);
+        assert!(!sum.is_good());
+    }
+
+    #[test]
+    fn growth_between_two_primitives_breaks_the_table() {
+        let (mut one, mut two) = (Report::new("one"), Report::new("two"));
+        for (report, heap) in [(&mut one, 100), (&mut two, 101)] {
+            report.add(tally(1, 0), heap);
+            report.add(tally(1, 0), heap);
+            assert!(report.is_good());
+        }
+        assert!(!table(&[one, two]));
+    }
+
+    #[test]
+    fn a_table_of_good_lines_is_good() {
+        let (mut one, mut two) = (Report::new("one"), Report::new("two"));
+        one.add(tally(1, 0), 100);
+        two.add(tally(1, 0), 100);
+        assert!(table(&[one, two]));
+        assert!(!table(&[]), "nothing was run");
     }
 
     #[test]

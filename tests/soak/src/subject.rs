@@ -48,7 +48,6 @@ pub(crate) fn round<S: Subject>(threads: u64, steps: u32, seed: u64) -> Tally {
             let mut hand = Hand::new(&subject, &table, seed.wrapping_add(thread));
             hand.steps(steps);
             barrier.wait();
-            subject.finish();
             hand.finish();
             hand.ends
         };
@@ -223,7 +222,7 @@ pub(crate) async fn pause(mut times: usize) {
 mod tests {
     use super::*;
 
-    /// Panics in every third call, before there is a future.
+    /// Panics in every third call, before there is a future, and in each hand at the end of its steps.
     struct Panicking(Faults, AtomicUsize);
 
     impl Subject for Panicking {
@@ -236,6 +235,10 @@ mod tests {
                 resume_unwind(Box::new("nobody planned this"));
             }
             Box::pin(pause(1))
+        }
+
+        fn finish(&self) {
+            resume_unwind(Box::new("nor this"));
         }
 
         fn check(&mut self) {}
